@@ -1,0 +1,10 @@
+#include "engine/core/stream.h"
+
+namespace lodestone {
+
+CpuStream& cpu_stream() {
+  static CpuStream stream;
+  return stream;
+}
+
+}  // namespace lodestone

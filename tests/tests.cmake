@@ -1,0 +1,26 @@
+# Every tests/**/*_test.cpp is a program of its own, linked to the floor that its folder names.
+# Each is one CTest test; labels are the folder's name.
+find_package(GTest REQUIRED)
+file(GLOB testing_sources CONFIGURE_DEPENDS tests/testing/*.cpp)
+add_library(lodestone_testing STATIC ${testing_sources})
+target_link_libraries(lodestone_testing PUBLIC lodestone_engine GTest::gtest GTest::gmock)
+find_program(LODESTONE_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH)
+
+file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} tests/*_test.cpp)
+foreach(source ${test_sources})
+  get_filename_component(name ${source} NAME_WE)
+  get_filename_component(folder ${source} DIRECTORY)
+  get_filename_component(label ${folder} NAME)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE lodestone_testing GTest::gtest_main)
+  if(label MATCHES "^(model|data|train)$")
+    target_link_libraries(${name} PRIVATE lodestone_${label})
+  elseif(label STREQUAL "tools")
+    target_link_libraries(${name} PRIVATE lodestone_commands)
+    add_dependencies(${name} lodestone)
+  endif()
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 900
+    ENVIRONMENT "LODESTONE_BINARY=$<TARGET_FILE:lodestone>;LODESTONE_PYTHON=${LODESTONE_PYTHON}")
+endforeach()
+add_test(NAME layers COMMAND tools/check_layers.sh WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
