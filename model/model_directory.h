@@ -1,0 +1,46 @@
+#pragma once
+// A model directory is what the ecosystem knows: config.json (published keys), model.safetensors
+// (published names; prior tables and homologous_index are tensors in it), vocab.json (optional).
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/io/tensor_archive.h"
+#include "model/genecompass.h"
+
+namespace lodestone {
+
+// A network with the store it lives in.
+class Model {
+ public:
+  Model(const ModelConfig& config, DType compute, std::uint64_t seed);
+  Model(const Model&) = delete;
+  ParameterStore store;
+  GeneCompass network;
+};
+
+// How the names of a checkpoint met those of the model.
+struct NameReport {
+  std::vector<std::string> matched, missing, unexpected;
+};
+
+// Fills parameters and buffers from an archive under the published names (with or without the
+// leading "bert." on embeddings and encoder). Wrong shapes throw kBadInput. An untied decoder in the
+// archive of a tied config is reported by `decoder_differs`.
+NameReport load_published(Model& model, const TensorArchive& archive);
+// Every parameter and buffer under its published name; a tied decoder once, as the word embeddings.
+std::vector<NamedTensor> published_tensors(const Model& model);
+// Gradients under the published names of their parameters.
+std::vector<NamedTensor> published_gradients(const Model& model);
+
+// Reads config.json and model.safetensors or pytorch_model.bin of a folder (ours or published).
+// `allow`: a regular expression of missing or unexpected names to accept ("" = none); others throw
+// kBadInput. Names that carry no weights of ours (position_ids, emb_warmup.*) are always accepted.
+std::unique_ptr<Model> load_model(const std::filesystem::path& folder, DType compute,
+                                  const std::string& allow = "", NameReport* report = nullptr);
+// Published whole. `vocabulary_json` may be empty.
+void save_model(const Model& model, const std::filesystem::path& folder,
+                const std::string& vocabulary_json, bool replace = false);
+
+}  // namespace lodestone
