@@ -1,11 +1,13 @@
 #pragma once
 // Files that are either whole or absent.
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lodestone {
 
@@ -25,7 +27,28 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// A path beside `target` to write to first; unique to this process.
+// A new file, written from front to back. Disk full is kOutOfMemory, other failures are kIo, both
+// with the file's name and the system's reason.
+class OutputFile {
+ public:
+  explicit OutputFile(const std::filesystem::path& path);
+  ~OutputFile();  // closes without a check: call close() when all is written
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  void close();
+  std::uint64_t size() const { return size_; }  // bytes written so far
+
+ private:
+  void flush();
+  std::filesystem::path path_;
+  std::vector<std::byte> buffer_;
+  std::uint64_t size_ = 0;
+  int descriptor_ = -1;
+};
+
+// A path beside `target` to write to first; unique to this call of this process.
 std::filesystem::path staging_path(const std::filesystem::path& target);
 
 // Writes under staging_path(target), flushes to disk, renames onto target (replacing a file; a
