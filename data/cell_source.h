@@ -10,8 +10,9 @@ namespace lodestone {
 
 // As the file has them.
 struct GeneRecord {
-  std::string id;      // the var index, or the column that holds Ensembl ids
-  std::string symbol;  // empty when the file has none
+  std::string id;            // the var index, or the column that holds Ensembl ids
+  std::string symbol;        // empty when the file has none
+  std::string biotype = {};  // likewise
 };
 
 // Cells first_cell .. first_cell + cells() in CSR form: genes ascending within a cell, no stored
@@ -29,6 +30,7 @@ struct ObsColumn {
   std::string name;
   std::vector<std::int32_t> codes;  // [cells], -1 = missing
   std::vector<std::string> categories;
+  bool numeric = false;  // the file holds numbers, not labels
 };
 
 struct CellSourceOptions {
