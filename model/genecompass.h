@@ -1,8 +1,8 @@
 #pragma once
-// GeneCompass: embedding front end, encoder and pre-training heads (Yang et al., Cell Research 2024).
+// GeneCompass: embedding front end, encoder and pre-training heads (Yang et al., Cell Research
+// 2024).
 #include <cstdint>
-#include <map>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,23 +17,23 @@ namespace lodestone {
 
 // What changes from call to call.
 struct ForwardContext {
-  bool training = false;     // dropout acts
-  std::uint64_t seed = 0;    // of the run; with step it keys dropout
-  std::uint64_t step = 0;    // optimizer step
-  double prior_scale = 1;    // alpha of the prior warm-up, in [0, 1]
+  bool training = false;   // dropout acts
+  std::uint64_t seed = 0;  // of the run; with step it keys dropout
+  std::uint64_t step = 0;  // optimizer step
+  double prior_scale = 1;  // alpha of the prior warm-up, in [0, 1]
 };
 
-// States of a batch. Row layout: with CLS, cell b holds offsets[b] .. offsets[b + 1] with its CLS row
-// first; without, the batch's own rows.
+// States of a batch. Row layout: with CLS, cell b holds offsets[b] .. offsets[b + 1] with its CLS
+// row first; without, the batch's own rows.
 struct Encoding {
-  Var states;                // [N + B, H] (or [N, H]) of the last layer
-  Tensor offsets;            // i64 [B + 1] in those rows
+  Var states;                  // [N + B, H] (or [N, H]) of the last layer
+  Tensor offsets;              // i64 [B + 1] in those rows
   std::vector<Tensor> layers;  // states after the embedding and after each layer, when asked for
 };
 
 struct Losses {
-  Var total;                 // wide [1]: (0.2 * id_sum + 0.8 * value_sum) / chosen_globally
-  double id_sum = 0;         // over this batch's chosen rows
+  Var total;          // wide [1]: (0.2 * id_sum + 0.8 * value_sum) / chosen_globally
+  double id_sum = 0;  // over this batch's chosen rows
   double value_sum = 0;
 };
 
@@ -51,13 +51,23 @@ class GeneCompass {
   void set_homologous_index(std::vector<std::int32_t> index);
   const std::vector<std::int32_t>& homologous_index() const;
 
-  Encoding encode(const Batch& batch, const ForwardContext& context, bool keep_layers = false) const;
+  // T for one optimizer step: the pairs of all its micro-batches (see model/token_table.h). After
+  // the last micro-batch's backward, call backward() on it: only then are the gradients complete.
+  TokenTable token_table(std::span<const Batch> batches, const ForwardContext& context) const;
+
+  Encoding encode(const Batch& batch, const TokenTable& table, const ForwardContext& context,
+                  bool keep_layers = false) const;
+  // The same with a table of this batch alone: for inference.
+  Encoding encode(const Batch& batch, const ForwardContext& context,
+                  bool keep_layers = false) const;
+
   // Predictions at rows of the encoding (i32 [M], rows of `encoding.states`).
   Var gene_logits(const Encoding& encoding, const Tensor& rows) const;       // [M, V]
   Var predicted_values(const Encoding& encoding, const Tensor& rows) const;  // [M, 1]
   // The pre-training loss over the batch's chosen rows, normalised by the number of rows chosen in
   // the whole global batch. Nothing chosen: total is undefined and the sums are 0.
-  Losses losses(const Batch& batch, const ForwardContext& context, std::int64_t chosen_globally) const;
+  Losses losses(const Batch& batch, const TokenTable& table, const ForwardContext& context,
+                std::int64_t chosen_globally) const;
   // Rows of `encoding.states` that hold these rows of the batch.
   Tensor state_rows(const Batch& batch, const Tensor& rows) const;
 
