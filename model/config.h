@@ -9,6 +9,8 @@ namespace lodestone {
 // The model's sizes and switches; the published base model by default. config.json holds them under
 // the published keys (vocab_size, hidden_size, num_hidden_layers, ...), see model/config.cpp.
 struct ModelConfig {
+  static constexpr std::int64_t kSmallestVocabulary = 3;  // <pad>, <mask> and one gene
+
   std::int64_t vocabulary = 0;  // tokens, <pad> and <mask> included
   std::int64_t hidden = 768;
   std::int64_t layers = 12;

@@ -25,9 +25,8 @@ struct NameReport {
   std::vector<std::string> matched, missing, unexpected;
 };
 
-// Fills parameters and buffers from an archive under the published names (with or without the
-// leading "bert." on embeddings and encoder). Wrong shapes throw kBadInput. An untied decoder in
-// the archive of a tied config is reported by `decoder_differs`.
+// Fills parameters and buffers from an archive by their published names (or those of the same
+// storage: cls.predictions.decoder.bias for cls.predictions.bias). Wrong shapes throw kBadInput.
 NameReport load_published(Model& model, const TensorArchive& archive);
 // Every parameter and buffer under its published name; a tied decoder once, as the word embeddings.
 std::vector<NamedTensor> published_tensors(const Model& model);
