@@ -1,11 +1,10 @@
 #include "data/gene_table.h"
 
-#include <optional>
 #include <set>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
-#include "data/gene_id.h"
 #include "data/table_file.h"
 #include "engine/core/check.h"
 
@@ -105,19 +104,30 @@ GeneTable read_gene_table(const std::filesystem::path& path) {
   return result;
 }
 
+std::vector<std::optional<GeneId>> gene_ids_of(const CellSource& source) {
+  std::vector<std::optional<GeneId>> ids;
+  std::unordered_map<std::string_view, std::string_view> record_of_id;
+  for (const GeneRecord& record : source.genes()) {
+    const auto& id = ids.emplace_back(parse_gene_id(record.id));
+    if (!id) continue;
+    const auto [first, is_new] = record_of_id.emplace(id->stem, record.id);
+    check_input(is_new, "{}: columns {} and {} are the same gene; merge or drop one of the two",
+                source.path().string(), first->second, record.id);
+  }
+  return ids;
+}
+
 GeneTable genes_of(const CellSource& source) {
   GeneTable result{source.path().filename().string(), {}, 0};
-  std::unordered_map<std::string, std::string> record_of_id;
-  for (const GeneRecord& record : source.genes()) {
-    const auto id = parse_gene_id(record.id);
-    if (!id) {
+  const auto ids = gene_ids_of(source);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const GeneRecord& record = source.genes()[i];
+    if (ids[i]) {
+      result.genes.push_back(
+          {std::string(ids[i]->stem), record.symbol, record.biotype, ids[i]->species});
+    } else {
       ++result.skipped;
-      continue;
     }
-    const auto [first, is_new] = record_of_id.emplace(id->stem, record.id);
-    check_input(is_new, "{}: genes {} and {} are the same; merge or drop one of the two columns",
-                source.path().string(), first->second, record.id);
-    result.genes.push_back({std::string(id->stem), record.symbol, record.biotype, id->species});
   }
   return result;
 }

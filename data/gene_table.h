@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/cell_source.h"
+#include "data/gene_id.h"
 #include "model/batch.h"
 
 namespace lodestone {
@@ -28,8 +30,12 @@ struct GeneTable {
 // id column, an id that occurs twice, a flag that is neither 0 nor 1, or no gene at all.
 GeneTable read_gene_table(const std::filesystem::path& path);
 
-// The genes that a data set measures. Throws kBadInput when an id occurs twice after versions are
-// dropped.
+// The parsed ids of a data set's genes, by column; nothing where a column is no human or mouse
+// Ensembl gene. Parts of source.genes(). Throws kBadInput, naming both, when two columns are the
+// same gene after versions are dropped.
+std::vector<std::optional<GeneId>> gene_ids_of(const CellSource& source);
+
+// The genes that a data set measures. Throws as gene_ids_of.
 GeneTable genes_of(const CellSource& source);
 
 struct Ortholog {

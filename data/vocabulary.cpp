@@ -22,6 +22,12 @@ std::string text_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+void check_median(const GeneToken& token, std::optional<double> median) {
+  check_input(!median || (std::isfinite(*median) && *median > 0),
+              "vocabulary: token {}: the median of {} is {}, expected a number above 0", token.id,
+              token.gene, median.value_or(0));
+}
+
 void check_token(const GeneToken& token, std::size_t index) {
   const std::int64_t expected = kSpecialTokens + static_cast<std::int64_t>(index);
   check_input(token.id == expected,
@@ -33,9 +39,7 @@ void check_token(const GeneToken& token, std::size_t index) {
       "vocabulary: token {}: gene '{}' is not an Ensembl gene id without version of species "
       "{}",
       token.id, token.gene, name_of(token.species));
-  check_input(!token.median || (std::isfinite(*token.median) && *token.median > 0),
-              "vocabulary: token {}: the median of {} is {}, expected a number above 0", token.id,
-              token.gene, token.median.value_or(0));
+  check_median(token, token.median);
 }
 
 // The species of the token that an id names; the id is checked.
@@ -170,12 +174,11 @@ std::vector<std::int32_t> Vocabulary::homologous_index() const {
   return index;
 }
 
-void Vocabulary::set_median(std::int32_t own_id, double median) {
+void Vocabulary::set_median(std::int32_t own_id, std::optional<double> median) {
   check(own_id >= kSpecialTokens && own_id < size(), "vocabulary: no gene has token {}", own_id);
-  check_input(std::isfinite(median) && median > 0,
-              "vocabulary: the median of {} is {}, expected a number above 0", token(own_id).gene,
-              median);
-  tokens_[static_cast<std::size_t>(own_id - kSpecialTokens)].median = median;
+  GeneToken& token = tokens_[static_cast<std::size_t>(own_id - kSpecialTokens)];
+  check_median(token, median);
+  token.median = median;
 }
 
 }  // namespace lodestone

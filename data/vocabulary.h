@@ -49,7 +49,8 @@ class Vocabulary {
   std::int32_t written_id(const GeneToken& own) const;
   // [size()]: maps a human token to its mouse homologue's, everything else to itself.
   std::vector<std::int32_t> homologous_index() const;
-  void set_median(std::int32_t own_id, double median);
+  // Nothing = none. Throws kBadInput unless finite and > 0.
+  void set_median(std::int32_t own_id, std::optional<double> median);
 
  private:
   std::vector<GeneToken> tokens_;
