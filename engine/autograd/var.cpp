@@ -20,6 +20,7 @@ class Node {
   std::vector<std::shared_ptr<Node>> inputs;  // null: not differentiable
   Backward backward;                          // empty for a parameter
   Shape shape;
+  DType dtype = DType::kF32;  // of the op's output
   Device device;
   Tensor gradient;       // of the op's output; a parameter's is the caller's buffer
   bool touched = false;  // the gradient holds something to add to
@@ -39,14 +40,18 @@ Var Var::parameter(Tensor value, Tensor gradient) {
   return v;
 }
 
+bool Var::records(std::span<const Var> inputs) {
+  return recording && std::any_of(inputs.begin(), inputs.end(),
+                                  [](const Var& input) { return input.requires_grad(); });
+}
+
 Var Var::record(const char* op, Tensor value, std::span<const Var> inputs, Backward backward) {
   Var v(std::move(value));
-  if (!recording ||
-      std::none_of(inputs.begin(), inputs.end(), [](const Var& i) { return i.requires_grad(); }))
-    return v;
+  if (!records(inputs)) return v;
   auto node = std::make_shared<Node>();
   node->op = op;
   node->shape = v.value_.shape();
+  node->dtype = v.value_.dtype();
   node->device = v.value_.device();
   node->backward = std::move(backward);
   for (const Var& input : inputs) {
@@ -109,7 +114,9 @@ void backward(const Var& loss, Tensor seed) {
     if (!node->backward) continue;
     if (node->touched) {
       Grads grads(*node);
-      node->backward(node->gradient, grads);
+      // Contributions to a weight that is itself a result arrive in its accumulation type.
+      const bool same = node->gradient.dtype() == node->dtype;
+      node->backward(same ? node->gradient : node->gradient.cast(node->dtype), grads);
     }
     node->backward = nullptr;  // frees the saved tensors
     node->gradient = Tensor();

@@ -24,6 +24,7 @@ class Grads {
   Node& node_;
 };
 
+// `dy` has the shape and dtype of the op's value.
 using Backward = std::function<void(const Tensor& dy, Grads& grads)>;
 using GradientHook = std::function<void()>;
 
@@ -45,6 +46,13 @@ class Var {
                     Backward backward) {
     return record(op, std::move(value), std::span<const Var>(inputs.begin(), inputs.size()),
                   std::move(backward));
+  }
+
+  // Whether `record` would keep a backward for these inputs: an op asks before it makes what only a
+  // backward needs.
+  static bool records(std::span<const Var> inputs);
+  static bool records(std::initializer_list<Var> inputs) {
+    return records(std::span<const Var>(inputs.begin(), inputs.size()));
   }
 
   bool defined() const { return value_.defined(); }

@@ -1,0 +1,24 @@
+#pragma once
+// How elements meet memory: arithmetic in Compute<T>, storage in T.
+#include "kernels/gradient.h"
+#include "kernels/visit.h"
+
+namespace lodestone::kernels {
+
+// A gradient's elements as T.
+template <class T>
+struct Target {
+  explicit Target(const Gradient& gradient)
+      : data(static_cast<T*>(gradient.data)), accumulate(gradient.accumulate) {}
+  explicit operator bool() const { return data != nullptr; }
+  // Adds to element i, or sets it without heed of what is there.
+  void put(std::int64_t i, Compute<T> value) const {
+    const Compute<T> before = accumulate ? static_cast<Compute<T>>(data[i]) : Compute<T>{0};
+    data[i] = static_cast<T>(before + value);
+  }
+
+  T* data;
+  bool accumulate;
+};
+
+}  // namespace lodestone::kernels

@@ -1,0 +1,41 @@
+#pragma once
+// y = activation(x @ weight^T + bias). The activation is none or the exact GELU, x * Phi(x) =
+// x / 2 * (1 + erf(x / sqrt 2)) (Hendrycks and Gimpel 2016).
+#include <cstdint>
+
+#include "engine/core/dtype.h"
+#include "engine/core/stream.h"
+#include "kernels/gradient.h"
+
+namespace lodestone::kernels {
+
+struct LinearForwardArgs {
+  const void* x;         // [rows, in]
+  const void* weight;    // [out, in]
+  const void* bias;      // [out], or null
+  void* pre_activation;  // [rows, out]; may be y; not used without GELU
+  void* y;               // [rows, out]
+  std::int64_t rows, in, out;
+  bool gelu;
+  DType dtype;
+};
+void run(const LinearForwardArgs& args, CpuStream& stream);
+void run(const LinearForwardArgs& args, CudaStream& stream);
+
+struct LinearBackwardArgs {
+  const void* dy;              // [rows, out]
+  const void* x;               // [rows, in]
+  const void* weight;          // [out, in]
+  const void* pre_activation;  // [rows, out]; not used without GELU
+  void* dpre_activation;       // [rows, out] scratch; not used without GELU
+  Gradient dx;                 // [rows, in]
+  Gradient dweight;            // wide [out, in]
+  Gradient dbias;              // wide [out]
+  std::int64_t rows, in, out;
+  bool gelu;
+  DType dtype;
+};
+void run(const LinearBackwardArgs& args, CpuStream& stream);
+void run(const LinearBackwardArgs& args, CudaStream& stream);
+
+}  // namespace lodestone::kernels
