@@ -59,19 +59,20 @@ class Scalar {
     return sums;
   }
 
-  // Derivative with respect to input k along `direction`, by central difference.
+  // Derivative with respect to input k along `direction`, by central difference. Results are
+  // subtracted before they are summed, so that what does not depend on the input cancels exactly.
   double slope(std::size_t k, const Tensor& direction, double step) const {
-    return (value(k, sum(inputs_[k], direction, step)) -
-            value(k, sum(inputs_[k], direction, -step))) /
-           (2 * step);
+    const Tensor up = value(k, sum(inputs_[k], direction, step));
+    const Tensor down = value(k, sum(inputs_[k], direction, -step));
+    return dot(seed_, sum(up, down, -1)) / (2 * step);
   }
 
  private:
-  double value(std::size_t k, const Tensor& replacement) const {
+  Tensor value(std::size_t k, const Tensor& replacement) const {
     const NoGrad no_grad;
     std::vector<Var> vars(inputs_.begin(), inputs_.end());
     vars[k] = Var(replacement);
-    return dot(seed_, f_(vars).value());
+    return f_(vars).value();
   }
 
   const Function& f_;
