@@ -1,0 +1,175 @@
+#include "train/metrics.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <system_error>
+
+#include "engine/core/check.h"
+#include "engine/io/files.h"
+#include "engine/ops.h"
+
+namespace lodestone {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+// JSON has no NaN and no infinity.
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+Json ratio(double numerator, double denominator) {
+  return denominator > 0 ? number(numerator / denominator) : Json(nullptr);
+}
+
+std::int64_t peak_resident_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return std::int64_t{usage.ru_maxrss} * 1024;  // Linux counts KiB
+}
+
+// The lines of a metrics file up to `step`, before the first that is torn.
+std::string lines_until(std::string_view text, std::int64_t step) {
+  std::string kept;
+  for (std::size_t end; (end = text.find('\n')) != text.npos; text.remove_prefix(end + 1)) {
+    const Json line = Json::parse(text.substr(0, end), nullptr, false);
+    if (!line.is_object() || !line.contains("step") || !line["step"].is_number_integer()) break;
+    if (line["step"].get<std::int64_t>() <= step) kept.append(text.substr(0, end + 1));
+  }
+  return kept;
+}
+
+[[noreturn]] void fail_append(const fs::path& file, int error) {
+  fail(error == ENOSPC || error == EDQUOT ? ErrorKind::kOutOfMemory : ErrorKind::kIo,
+       "{}: cannot append: {}", file.string(), std::generic_category().message(error));
+}
+
+// 1234567 -> "1.23 M".
+std::string count_text(double value) {
+  if (value >= 1e6) return fmt::format("{:.3g} M", value / 1e6);
+  if (value >= 1e3) return fmt::format("{:.3g} k", value / 1e3);
+  return fmt::format("{:.3g}", value);
+}
+
+}  // namespace
+
+MetricsLog::MetricsLog(const fs::path& file, std::int64_t step, double peak_flops)
+    : file_(file), peak_flops_(peak_flops) {
+  write_text(file, step > 0 && fs::exists(file) ? lines_until(read_text(file), step) : "");
+  descriptor_ = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (descriptor_ < 0) fail_append(file, errno);
+}
+
+MetricsLog::~MetricsLog() {
+  ::close(descriptor_);
+}
+
+void MetricsLog::append(std::string line) {
+  line += '\n';
+  for (std::string_view rest = line; !rest.empty();) {
+    const ssize_t count = ::write(descriptor_, rest.data(), rest.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_append(file_, errno);
+    rest.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+void MetricsLog::write(const StepReport& report, const Progress& progress) {
+  const double flops_per_s = report.model_flops / report.seconds;
+  append(Json{
+      {"step", report.step},
+      {"epoch", number(progress.epoch)},
+      {"cells", progress.cells},
+      {"tokens", progress.tokens},
+      {"loss", number(report.loss)},
+      {"id_loss", number(report.id_loss)},
+      {"value_loss", number(report.value_loss)},
+      {"learning_rate", number(report.learning_rate)},
+      {"gradient_norm", number(report.gradient_norm)},
+      {"tokens_per_s", ratio(static_cast<double>(report.batch_tokens), report.seconds)},
+      {"cells_per_s", ratio(static_cast<double>(report.batch_cells), report.seconds)},
+      {"tflops", number(flops_per_s / 1e12)},
+      {"mfu", ratio(flops_per_s, peak_flops_)},
+      {"data_wait_ms", number(report.wait_seconds * 1e3)},
+      {"comm_ms", nullptr},  // one process: nothing to communicate
+      {"memory_bytes", peak_resident_bytes()},
+  }
+             .dump());
+}
+
+void MetricsLog::write(const ValidationReport& report, const Progress& progress,
+                       std::int64_t step) {
+  append(Json{
+      {"step", step},
+      {"epoch", number(progress.epoch)},
+      {"validation",
+       {{"loss", number(report.loss)},
+        {"id_loss", number(report.id_loss)},
+        {"value_loss", number(report.value_loss)},
+        {"cells", report.cells},
+        {"chosen", report.chosen}}},
+  }
+             .dump());
+}
+
+void ConsoleReport::add(const StepReport& report) {
+  newest_ = report;
+  cells_ += static_cast<double>(report.batch_cells);
+  tokens_ += static_cast<double>(report.batch_tokens);
+  flops_ += report.model_flops;
+  seconds_ += report.seconds;
+  wait_seconds_ += report.wait_seconds;
+}
+
+std::string ConsoleReport::line(const Progress& progress) {
+  const double seconds = std::max(seconds_, 1e-9);
+  const std::string mfu =
+      peak_flops_ > 0 ? fmt::format(" · MFU {:.0f} %", 100 * flops_ / seconds / peak_flops_) : "";
+  std::string text = fmt::format(
+      "step {}/{} ({:.0f} %) · loss {:.4f} (id {:.4f}, value {:.4f}) · norm {:.3g} · rate {:.2e} · "
+      "{} tokens/s · {} cells/s{} · data wait {:.1f} % · {} left",
+      newest_.step, progress.total_steps,
+      100.0 * static_cast<double>(newest_.step) / static_cast<double>(progress.total_steps),
+      newest_.loss, newest_.id_loss, newest_.value_loss, newest_.gradient_norm,
+      newest_.learning_rate, count_text(tokens_ / seconds), count_text(cells_ / seconds), mfu,
+      100 * wait_seconds_ / seconds, duration_text(progress.seconds_left));
+  *this = ConsoleReport(peak_flops_);
+  return text;
+}
+
+std::string duration_text(double seconds) {
+  const auto s = static_cast<std::int64_t>(std::llround(std::max(0.0, seconds)));
+  if (s < 60) return fmt::format("{} s", s);
+  if (s < 3600) return fmt::format("{} min {:02d} s", s / 60, s % 60);
+  if (s < 86400) return fmt::format("{} h {:02d} min", s / 3600, s % 3600 / 60);
+  return fmt::format("{} d {:02d} h", s / 86400, s % 86400 / 3600);
+}
+
+double measure_peak_flops(DType dtype) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::int64_t kSize = 768;
+  const NoGrad no_grad;
+  const Var x(Tensor::zeros({kSize, kSize}, dtype, Device::cpu()));
+  const Var weight(Tensor::zeros({kSize, kSize}, dtype, Device::cpu()));
+  double fastest = std::numeric_limits<double>::infinity();
+  for (int run = 0; run < 6; ++run) {  // the first pays for set-up
+    const Clock::time_point start = Clock::now();
+    linear(x, weight, Var());
+    fastest = std::min(fastest, std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  return 2.0 * kSize * kSize * kSize / fastest;
+}
+
+}  // namespace lodestone

@@ -1,0 +1,152 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "engine/core/check.h"
+
+namespace lodestone {
+
+namespace {
+
+// Spec section 4.
+constexpr double kGeneLossWeight = 0.2;
+constexpr double kValueLossWeight = 0.8;
+
+Tensor one() {
+  return Tensor::from(std::vector<float>{1});
+}
+
+double model_flops(const ModelConfig& model, const GlobalBatch& batch) {
+  std::vector<std::int64_t> lengths;
+  for (const Batch& micro : batch.micro_batches) {
+    const auto offsets = micro.offsets.host<std::int64_t>();
+    for (std::size_t b = 0; b + 1 < offsets.size(); ++b)
+      lengths.push_back(offsets[b + 1] - offsets[b]);
+  }
+  return model.training_flops(lengths, batch.chosen);
+}
+
+// Sums over chosen positions.
+struct LossSums {
+  double id = 0, value = 0;
+  void add(const Losses& losses) {
+    id += losses.id_sum;
+    value += losses.value_sum;
+  }
+};
+
+void check_finite(const LossSums& sums, std::int64_t step, const ParameterStore& store) {
+  if (std::isfinite(sums.id) && std::isfinite(sums.value)) return;
+  const Tensor masters = store.masters();
+  const auto weights = masters.host<float>();
+  for (const Parameter& p : store.parameters())
+    for (std::int64_t i = p.offset; i < p.offset + p.numel(); ++i)
+      if (!std::isfinite(weights[static_cast<std::size_t>(i)]))
+        fail(ErrorKind::kNumeric, "step {}: the weight {} is not finite; nothing was updated", step,
+             p.name);
+  fail(ErrorKind::kNumeric,
+       "step {}: {} is not finite while every weight is; nothing was updated. A lower "
+       "schedule.peak_rate or a longer warm-up may help",
+       step, std::isfinite(sums.id) ? "value_loss" : "id_loss");
+}
+
+}  // namespace
+
+Trainer::Trainer(Model& model, const TrainConfig& config, std::int64_t total_steps)
+    : model_(model),
+      config_(config),
+      total_steps_(total_steps),
+      optimizer_(model.store, config.optimizer) {
+  lodestone::validate(config);
+  lodestone::validate(config.schedule, total_steps);
+  const std::int64_t warmup = model.network.config().emb_warmup_steps;
+  check(
+      warmup < total_steps,
+      "model.emb_warmup_steps is {} but the run has only {} steps: the priors would never be used "
+      "in full",
+      warmup, total_steps);
+}
+
+ForwardContext Trainer::context(bool training) const {
+  return {.training = training,
+          .seed = config_.seed,
+          .step = static_cast<std::uint64_t>(steps_done_),
+          .prior_scale = prior_scale(steps_done_, model_.network.config().emb_warmup_steps)};
+}
+
+StepReport Trainer::step(const GlobalBatch& batch) {
+  const auto start = std::chrono::steady_clock::now();
+  const ForwardContext forward = context(true);
+  LossSums sums;
+  StepReport report;
+  report.learning_rate = learning_rate(config_.schedule, steps_done_, total_steps_);
+  if (batch.chosen > 0) {
+    model_.store.zero_gradients();
+    TokenTable table = model_.network.token_table(batch.micro_batches, forward);
+    for (const Batch& micro : batch.micro_batches) {
+      if (micro.chosen() == 0) continue;
+      const Losses losses = model_.network.losses(micro, table, forward, batch.chosen);
+      sums.add(losses);
+      check_finite(sums, steps_done_ + 1, model_.store);
+      backward(losses.total, one());
+    }
+    table.backward();
+    report.gradient_norm = optimizer_.gradient_norm();
+    optimizer_.update(report.learning_rate, report.gradient_norm);
+  }
+  const auto chosen = static_cast<double>(std::max<std::int64_t>(1, batch.chosen));
+  report.step = ++steps_done_;
+  report.batch_cells = batch.cells;
+  report.batch_tokens = batch.tokens;
+  report.id_loss = sums.id / chosen;
+  report.value_loss = sums.value / chosen;
+  report.loss = kGeneLossWeight * report.id_loss + kValueLossWeight * report.value_loss;
+  report.model_flops = model_flops(model_.network.config(), batch);
+  report.wait_seconds = batch.wait_seconds;
+  report.seconds = batch.wait_seconds +
+                   std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+ValidationReport Trainer::validate(const TokenDirectory& data,
+                                   std::span<const std::int64_t> cells) const {
+  constexpr std::int64_t kMaskEpoch = 0;
+  const NoGrad no_grad;
+  const ForwardContext forward = context(false);
+  LossSums sums;
+  ValidationReport report;
+  for (const std::vector<std::int64_t>& some : cut_by_tokens(data, cells, config_.loader)) {
+    const Batch batch = make_batch(data, some, report.cells, kMaskEpoch, config_.loader);
+    report.cells += batch.cells();
+    report.chosen += batch.chosen();
+    if (batch.chosen() == 0) continue;
+    const TokenTable table = model_.network.token_table({&batch, 1}, forward);
+    sums.add(model_.network.losses(batch, table, forward, batch.chosen()));
+  }
+  const auto chosen = static_cast<double>(std::max<std::int64_t>(1, report.chosen));
+  report.id_loss = sums.id / chosen;
+  report.value_loss = sums.value / chosen;
+  report.loss = kGeneLossWeight * report.id_loss + kValueLossWeight * report.value_loss;
+  return report;
+}
+
+std::vector<std::vector<std::int64_t>> cut_by_tokens(const TokenDirectory& data,
+                                                     std::span<const std::int64_t> cells,
+                                                     const LoaderConfig& config) {
+  std::vector<std::vector<std::int64_t>> runs;
+  std::int64_t tokens = 0;
+  for (const std::int64_t cell : cells) {
+    const std::int64_t length = std::min(data.length(cell), config.max_length);
+    if (runs.empty() || tokens + length > config.micro_batch_tokens) {
+      runs.emplace_back();
+      tokens = 0;
+    }
+    runs.back().push_back(cell);
+    tokens += length;
+  }
+  return runs;
+}
+
+}  // namespace lodestone
