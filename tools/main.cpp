@@ -1,3 +1,8 @@
-int main() {
-  return 0;
+#include "tools/commands/commands.h"
+
+int main(int argc, char** argv) {
+  using namespace lodestone::tools;
+  CommandLine line;
+  add_doctor(line);
+  return line.run(argc, argv);
 }

@@ -221,10 +221,9 @@ nlohmann::ordered_json json_of(const Field& field) {
                     field.target);
 }
 
+// Every JSON string is a basic string of TOML.
 std::string toml_string(const std::string& text) {
-  std::ostringstream quoted;
-  quoted << toml::value<std::string>(text);
-  return std::move(quoted).str();
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 // Numbers are written with as few digits as bring back the same bits.

@@ -1,0 +1,38 @@
+#include "tools/run.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <regex>
+#include <utility>
+#include <vector>
+
+#include "engine/core/check.h"
+
+namespace lodestone::tools {
+
+void RunSettings::validate() const {
+  check(threads >= 0 && threads <= 1024, "threads = {}: expected 1 to 1024, or 0 for all cores",
+        threads);
+  check(std::regex_match(device, std::regex("auto|cpu|cuda(:[0-9]{1,4})?")),
+        "device = '{}': expected auto, cpu, cuda or cuda:N", device);
+  check(!device.starts_with("cuda"),
+        "device = '{}': this version computes on the CPU only; leave the setting out or use cpu",
+        device);
+}
+
+Run::Run(RunSettings settings, OutputOptions options, Manifest manifest)
+    : settings_(std::move(settings)), options_(options), manifest_(std::move(manifest)) {}
+
+Progress Run::progress(std::string what, std::string unit) const {
+  return Progress(std::move(what), std::move(unit), progress_for(options_.quiet));
+}
+
+void Run::result(const nlohmann::ordered_json& json, std::string_view text) const {
+  if (options_.json)
+    fmt::print(stdout, "{}\n", json.dump(2));
+  else
+    fmt::print(stdout, "{}{}", text, text.empty() || text.ends_with('\n') ? "" : "\n");
+}
+
+}  // namespace lodestone::tools
