@@ -46,9 +46,11 @@ Var attention(const Var& qkv, const Tensor& offsets, std::int64_t heads, const D
 Var quick_gelu(const Var& x);  // x * sigmoid(1.702 x)
 Var tanh(const Var& x);
 
-// y[M, C] = table[rows[m]] for rows i32 [M], each in [0, V). Rows equal to `row_without_gradient`
-// contribute none.
-Var gather_rows(const Var& table, const Tensor& rows, std::int32_t row_without_gradient = -1);
+// y[M, C] = x[rows[m]] for rows i32 [M], each in [0, N), of an activation x[N, C].
+Var gather_rows(const Var& x, const Tensor& rows);
+// The same of a parameter: y[M, C] = table[rows[m]], each in [0, V), with a wide gradient. Rows
+// equal to `row_without_gradient` contribute none.
+Var embedding_lookup(const Var& table, const Tensor& rows, std::int32_t row_without_gradient = -1);
 
 // y[N, C0 + C1 + ...] = [scales[0] * parts[0] | scales[1] * parts[1] | ...], parts[k]: [N, Ck].
 Var concat_columns(std::span<const Var> parts, std::span<const float> scales);

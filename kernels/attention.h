@@ -1,0 +1,57 @@
+#pragma once
+// Multi-head attention within each cell: y = dropout(softmax(q k^T / sqrt(head_size))) v for the
+// rows of one cell and one head at a time. Shapes: N packed rows; `wide` is accumulation_type.
+#include <cstdint>
+
+#include "engine/core/dtype.h"
+#include "engine/core/philox.h"
+#include "engine/core/stream.h"
+#include "kernels/gradient.h"
+
+namespace lodestone::kernels {
+
+// Which rows belong together, and what both passes know of the call.
+struct AttentionLayout {
+  const std::int64_t* offsets;          // [cells + 1]
+  const std::int32_t* cells_by_length;  // [cells]: every cell once, the longest first
+  std::int64_t cells, longest;          // longest: rows of the longest cell
+  std::int64_t heads, head_size;
+  int workers;  // slots in the workspace
+  DType dtype;
+};
+
+// Drops the probability of key position k for a query iff word k % 4 of
+// key.at(row_keys[query row], k / 4, head) is below `threshold`; the rest is multiplied by `scale`.
+struct AttentionDropout {
+  bool enabled;
+  const std::int64_t* row_keys;  // [N]; not read unless enabled
+  RandomKey key;
+  std::uint32_t threshold;
+  double scale;
+};
+
+struct AttentionForwardArgs {
+  const void* qkv;  // [N, 3, heads, head_size]: a row's queries, keys, values
+  void* y;          // [N, heads, head_size]
+  void* log_sums;   // wide [N, heads]: log of the sum over keys of exp(score)
+  void* workspace;  // attention_forward_workspace bytes
+  AttentionLayout layout;
+  AttentionDropout dropout;
+};
+std::int64_t attention_forward_workspace(const AttentionLayout& layout, CpuStream& stream);
+void run(const AttentionForwardArgs& args, CpuStream& stream);
+
+struct AttentionBackwardArgs {
+  const void* dy;        // [N, heads, head_size]
+  const void* qkv;       // [N, 3, heads, head_size]
+  const void* y;         // [N, heads, head_size]
+  const void* log_sums;  // wide [N, heads]
+  Gradient dqkv;         // [N, 3, heads, head_size]
+  void* workspace;       // attention_backward_workspace bytes
+  AttentionLayout layout;
+  AttentionDropout dropout;
+};
+std::int64_t attention_backward_workspace(const AttentionLayout& layout, CpuStream& stream);
+void run(const AttentionBackwardArgs& args, CpuStream& stream);
+
+}  // namespace lodestone::kernels
