@@ -1,0 +1,29 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+
+#include "data/simulation_config.h"
+
+namespace lodestone {
+
+struct SimulationReport {
+  std::int64_t cells = 0;   // of both species
+  std::int64_t values = 0;  // non-zero counts
+  double counts = 0;        // their sum
+};
+
+// Writes, published whole:
+//   human.h5ad, mouse.h5ad    counts; obs: cell_type, batch, species, perturbation, dose
+//   orthologs.tsv             human_ensembl_id, human_symbol, mouse_ensembl_id, mouse_symbol,
+//                             one2one; one-to-many families have 0 in the last column
+//   genes_human.tsv, genes_mouse.tsv    ensembl_id, symbol, biotype
+//   truth.h5                  per species: edges (tf, target, weight), activity [types, tfs],
+//                             mean_expression [types, genes], and per cell its type, batch,
+//                             perturbation (-1 = control), dose and expected counts; homologues
+// All of it is a function of the configuration: the same one gives the same bytes. Memory grows
+// with the genes and by some 100 bytes a cell. Throws kInvalidArgument for a bad configuration, and
+// when `directory` exists unless `replace`.
+SimulationReport simulate(const SimulationConfig& config, const std::filesystem::path& directory,
+                          bool replace);
+
+}  // namespace lodestone
