@@ -5,5 +5,7 @@
 namespace lodestone::tools {
 
 void add_doctor(CommandLine& line);
+void add_embed(CommandLine& line);
+void add_evaluate(CommandLine& line);
 
 }  // namespace lodestone::tools
