@@ -1,9 +1,21 @@
 #pragma once
 // How elements meet memory: arithmetic in Compute<T>, storage in T.
+#include <type_traits>
+
 #include "kernels/gradient.h"
 #include "kernels/visit.h"
 
 namespace lodestone::kernels {
+
+// to = value, rounded to T. As an assignment of bits, because the compiler does not vectorise one
+// of class objects.
+template <class T>
+void store(T& to, Compute<T> value) {
+  if constexpr (std::is_same_v<T, BFloat16>)
+    to.bits = BFloat16(value).bits;
+  else
+    to = value;
+}
 
 // A gradient's elements as T.
 template <class T>
@@ -14,7 +26,7 @@ struct Target {
   // Adds to element i, or sets it without heed of what is there.
   void put(std::int64_t i, Compute<T> value) const {
     const Compute<T> before = accumulate ? static_cast<Compute<T>>(data[i]) : Compute<T>{0};
-    data[i] = static_cast<T>(before + value);
+    store(data[i], before + value);
   }
 
   T* data;

@@ -35,7 +35,7 @@ void gelu_forward(const T* x, T* y, std::int64_t count) {
 #pragma omp simd
     for (std::int64_t i = begin; i < end; ++i) {
       const C value = static_cast<C>(x[i]);
-      y[i] = static_cast<T>(value * normal_cdf(value));
+      store(y[i], value * normal_cdf(value));
     }
   });
 }
@@ -46,7 +46,7 @@ void gelu_backward(const T* dy, const T* x, T* dx, std::int64_t count) {
   parallel_for(count, kElementsPerThread, [=](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
     for (std::int64_t i = begin; i < end; ++i)
-      dx[i] = static_cast<T>(static_cast<C>(dy[i]) * gelu_derivative(static_cast<C>(x[i])));
+      store(dx[i], static_cast<C>(dy[i]) * gelu_derivative(static_cast<C>(x[i])));
   });
 }
 

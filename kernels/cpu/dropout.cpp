@@ -1,0 +1,35 @@
+#include "kernels/dropout.h"
+
+#include "engine/core/threads.h"
+#include "kernels/cpu/dropout_factors.h"
+#include "kernels/cpu/elements.h"
+
+// Rows are cut among threads; each element is read and written once.
+namespace lodestone::kernels {
+
+namespace {
+
+template <class T>
+void apply(const DropoutArgs& a) {
+  using C = Compute<T>;
+  const Target<T> to(a.to);
+  if (!to) return;
+  parallel_for(a.rows, 1 + 8192 / std::max<std::int64_t>(1, a.cols),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t r = begin; r < end; ++r) {
+                   const std::int64_t first = r * a.cols;
+                   const T* from = static_cast<const T*>(a.from) + first;
+                   with_dropout_factors<C>(a.mask, r, a.cols, [&](std::int64_t c, C factor) {
+                     to.put(first + c, factor * static_cast<C>(from[c]));
+                   });
+                 }
+               });
+}
+
+}  // namespace
+
+void run(const DropoutArgs& args, CpuStream&) {
+  visit_floating_cpu(args.dtype, [&]<class T>() { apply<T>(args); });
+}
+
+}  // namespace lodestone::kernels
