@@ -96,6 +96,7 @@ class Dataset : public Object {
  public:
   using Object::Object;
   Kind kind() const;
+  std::size_t element_bytes() const;        // as stored
   std::vector<std::int64_t> shape() const;  // empty for a scalar
   std::int64_t rows() const;                // shape()[0]; 1 for a scalar
   std::int64_t size() const;                // elements
@@ -136,6 +137,8 @@ class Dataset : public Object {
     write_rows(grow(values.size()), values);
   }
 
+  // Are the file's numbers of this type, in this processor's byte order? Then they can be mapped.
+  bool is_stored_as(Number type) const;
   // Where a contiguous dataset's first element lies in the file, in bytes; 0 when it is empty.
   std::int64_t file_offset() const;
 

@@ -104,6 +104,10 @@ Kind Dataset::kind() const {
   return kind_of(type_of(*this).id());
 }
 
+std::size_t Dataset::element_bytes() const {
+  return H5Tget_size(type_of(*this).id());
+}
+
 std::vector<std::int64_t> Dataset::shape() const {
   return shape_of(space_of(*this).id());
 }
@@ -184,6 +188,10 @@ std::int64_t Dataset::grow(std::size_t elements) {
   const std::vector<hsize_t> grown(extents.begin(), extents.end());
   call(where(), "grow it", H5Dset_extent, id(), grown.data());
   return before;
+}
+
+bool Dataset::is_stored_as(Number type) const {
+  return H5Tequal(type_of(*this).id(), native_type(type)) > 0;
 }
 
 std::int64_t Dataset::file_offset() const {
