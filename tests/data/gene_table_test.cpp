@@ -7,18 +7,21 @@
 #include <cstdlib>
 
 #include "tests/data/memory_cells.h"
+#include "tests/testing/expect_error.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace lodestone {
 namespace {
 
-using testing::HasSubstr;
+using testing::expect_error;
+using testing::TemporaryFolder;
 
 TEST(GeneTable, ReadsIdsSymbolsAndBiotypes) {
   const TemporaryFolder folder;
   const GeneTable table = read_gene_table(
-      folder.write("genes.tsv",
-                   "Ensembl_ID\tsymbol\tbiotype\r\nENSG00000000001.4\tA\tprotein_coding\r\n"
-                   "\tB\tmiRNA\r\nENSMUSG00000000002\tC\t\r\nnot_an_id\tD\tlncRNA\r\n"));
+      write_file(folder / "genes.tsv",
+                 "Ensembl_ID\tsymbol\tbiotype\r\nENSG00000000001.4\tA\tprotein_coding\r\n"
+                 "\tB\tmiRNA\r\nENSMUSG00000000002\tC\t\r\nnot_an_id\tD\tlncRNA\r\n"));
   ASSERT_EQ(table.genes.size(), 2u);
   EXPECT_EQ(table.genes[0].id, "ENSG00000000001");
   EXPECT_EQ(table.genes[0].symbol, "A");
@@ -30,9 +33,9 @@ TEST(GeneTable, ReadsIdsSymbolsAndBiotypes) {
 
 TEST(GeneTable, FlagsStandForBiotypes) {
   const TemporaryFolder folder;
-  const GeneTable table = read_gene_table(folder.write(
-      "genes.tsv", "gene_id\tis_protein_coding\tis_mirna\n" + human_id(1) + "\t1\t0\n" +
-                       human_id(2) + "\t0\t1\n" + human_id(3) + "\t0\t0\n"));
+  const GeneTable table = read_gene_table(write_file(
+      folder / "genes.tsv", "gene_id\tis_protein_coding\tis_mirna\n" + human_id(1) + "\t1\t0\n" +
+                                human_id(2) + "\t0\t1\n" + human_id(3) + "\t0\t0\n"));
   ASSERT_EQ(table.genes.size(), 3u);
   EXPECT_EQ(table.genes[0].biotype, "protein_coding");
   EXPECT_EQ(table.genes[1].biotype, "miRNA");
@@ -51,24 +54,21 @@ TEST(GeneTable, ReadsGzip) {
 
 TEST(GeneTable, BadTablesAreRefusedByName) {
   const TemporaryFolder folder;
-  const auto message = [&](const std::string& text) {
-    const auto [kind, what] = error_of([&] { read_gene_table(folder.write("genes.tsv", text)); });
-    EXPECT_EQ(kind, ErrorKind::kBadInput) << what;
-    EXPECT_THAT(what, HasSubstr("genes.tsv"));
-    return what;
+  const auto refuses = [&](const std::string& sentence, const std::string& text) {
+    const auto path = write_file(folder / "genes.tsv", text);
+    expect_error(ErrorKind::kBadInput, sentence, [&] { read_gene_table(path); });
   };
-  EXPECT_THAT(message("gene_id\tsymbol\n" + human_id(1) + "\tA\n" + human_id(1) + ".2\tB\n"),
-              HasSubstr("line 3: gene ENSG00000000001 stands on line 2 already"));
-  EXPECT_THAT(
-      message("name\tcolour\nA\tred\n"),
-      HasSubstr("no column with the Ensembl ids; expected a header with one of ensembl_id"));
-  EXPECT_THAT(message(""), HasSubstr("is empty"));
-  EXPECT_THAT(message("gene_id\tsymbol\n" + human_id(1) + "\n"),
-              HasSubstr("line 2: has 1 tab-separated fields, the header has 2"));
-  EXPECT_THAT(message("gene_id\nA\nB\n"), HasSubstr("no row has a human or mouse Ensembl gene id"));
-  EXPECT_THAT(message("gene_id\tis_mirna\n" + human_id(1) + "\tmaybe\n"),
-              HasSubstr("column is_mirna is 'maybe', expected 0 or 1"));
-  EXPECT_EQ(error_of([&] { read_gene_table(folder.path() / "absent.tsv"); }).first, ErrorKind::kIo);
+  refuses("genes.tsv line 3: gene ENSG00000000001 stands on line 2 already",
+          "gene_id\tsymbol\n" + human_id(1) + "\tA\n" + human_id(1) + ".2\tB\n");
+  refuses("no column with the Ensembl ids; expected a header with one of ensembl_id",
+          "name\tcolour\nA\tred\n");
+  refuses("is empty", "");
+  refuses("line 2: has 1 tab-separated fields, the header has 2",
+          "gene_id\tsymbol\n" + human_id(1) + "\n");
+  refuses("no row has a human or mouse Ensembl gene id", "gene_id\nA\nB\n");
+  refuses("column is_mirna is 'maybe', expected 0 or 1",
+          "gene_id\tis_mirna\n" + human_id(1) + "\tmaybe\n");
+  expect_error(ErrorKind::kIo, "absent.tsv", [&] { read_gene_table(folder / "absent.tsv"); });
 }
 
 TEST(GeneTable, OfCellsRefusesTheSameGeneTwice) {
@@ -78,9 +78,8 @@ TEST(GeneTable, OfCellsRefusesTheSameGeneTwice) {
   EXPECT_EQ(table.genes.at(0).biotype, "miRNA");
   EXPECT_EQ(table.skipped, 1);
   const MemoryCells bad("cells.h5ad", {{human_id(1), "A"}, {human_id(1) + ".2", "B"}}, {});
-  const auto [kind, what] = error_of([&] { genes_of(bad); });
-  EXPECT_EQ(kind, ErrorKind::kBadInput);
-  EXPECT_THAT(what, HasSubstr("cells.h5ad: columns ENSG00000000001 and ENSG00000000001.2"));
+  expect_error(ErrorKind::kBadInput, "cells.h5ad: columns ENSG00000000001 and ENSG00000000001.2",
+               [&] { genes_of(bad); });
 }
 
 TEST(OrthologTable, FlaggedOrDerived) {
@@ -92,24 +91,24 @@ TEST(OrthologTable, FlaggedOrDerived) {
     derived += row + "\n";
     flagged += row + (row == rows[2] ? "\t0\n" : "\t1\n");
   }
-  const OrthologTable from_ids = read_ortholog_table(folder.write("derived.tsv", derived));
+  const OrthologTable from_ids = read_ortholog_table(write_file(folder / "derived.tsv", derived));
   ASSERT_EQ(from_ids.one_to_one.size(), 1u);
   EXPECT_EQ(from_ids.one_to_one[0].mouse, mouse_id(1));
   EXPECT_EQ(from_ids.not_one_to_one, 2);
   EXPECT_EQ(from_ids.skipped, 1);
-  const OrthologTable from_flags = read_ortholog_table(folder.write("flagged.tsv", flagged));
+  const OrthologTable from_flags = read_ortholog_table(write_file(folder / "flagged.tsv", flagged));
   ASSERT_EQ(from_flags.one_to_one.size(), 2u);
   EXPECT_EQ(from_flags.one_to_one[1].mouse, mouse_id(2));
 }
 
 TEST(OrthologTable, ContradictingFlagsAreRefused) {
   const TemporaryFolder folder;
-  const auto path =
-      folder.write("o.tsv", "human_id\tmouse_id\tone2one\n" + human_id(1) + "\t" + mouse_id(1) +
-                                "\t1\n" + human_id(1) + "\t" + mouse_id(2) + "\t1\n");
-  const auto [kind, what] = error_of([&] { read_ortholog_table(path); });
-  EXPECT_EQ(kind, ErrorKind::kBadInput);
-  EXPECT_THAT(what, HasSubstr("line 3: gene ENSG00000000001 has a one-to-one ortholog on line 2"));
+  const auto path = write_file(folder / "o.tsv", "human_id\tmouse_id\tone2one\n" + human_id(1) +
+                                                     "\t" + mouse_id(1) + "\t1\n" + human_id(1) +
+                                                     "\t" + mouse_id(2) + "\t1\n");
+  expect_error(ErrorKind::kBadInput,
+               "line 3: gene ENSG00000000001 has a one-to-one ortholog on line 2",
+               [&] { read_ortholog_table(path); });
 }
 
 TEST(GeneTable, ThePublishedTables) {

@@ -1,15 +1,12 @@
 #pragma once
 // Cells that a test makes up, behind the interface of a file.
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "data/cell_source.h"
-#include "engine/core/error.h"
 
 namespace lodestone {
 
@@ -63,39 +60,10 @@ inline std::string mouse_id(int number) {
   return "ENSMUSG" + human_id(number).substr(4);
 }
 
-// A folder that is gone after the test.
-class TemporaryFolder {
- public:
-  TemporaryFolder()
-      : path_(std::filesystem::temp_directory_path() /
-              ("lodestone-" + std::to_string(std::random_device()()))) {
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return path_ / name;
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
-// The kind and the message of the Error that `call` throws; {kInternal, ""} when it throws none.
-template <class Call>
-std::pair<ErrorKind, std::string> error_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return {error.kind(), error.what()};
-  }
-  return {ErrorKind::kInternal, ""};
+inline std::filesystem::path write_file(const std::filesystem::path& path,
+                                        const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+  return path;
 }
 
 }  // namespace lodestone
