@@ -23,4 +23,7 @@ foreach(source ${test_sources})
   set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 900
     ENVIRONMENT "LODESTONE_BINARY=$<TARGET_FILE:lodestone>;LODESTONE_PYTHON=${LODESTONE_PYTHON}")
 endforeach()
+# The golden tests again, on the fixture of our own making: other sizes, odd lengths, head size 32.
+add_test(NAME golden_odd_test COMMAND golden_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+set_tests_properties(golden_odd_test PROPERTIES LABELS model ENVIRONMENT "GOLDEN_DIR=tests/golden/odd")
 add_test(NAME layers COMMAND tools/check_layers.sh WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
