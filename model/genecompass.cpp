@@ -7,9 +7,6 @@ namespace lodestone {
 
 namespace {
 
-constexpr double kGeneLossWeight = 0.2;  // spec section 4
-constexpr double kValueLossWeight = 0.8;
-
 // The row keys of a batch's tokens (position 0 is the CLS's, there or not), or of its states.
 Tensor row_keys(const Batch& batch, const Tensor& offsets, std::int64_t first_position) {
   Tensor keys = Tensor::empty({offsets.host<std::int64_t>().back()}, DType::kI64, Device::cpu());

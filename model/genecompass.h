@@ -15,6 +15,9 @@
 
 namespace lodestone {
 
+// The loss is kGeneLossWeight * id loss + kValueLossWeight * value loss (spec section 4).
+inline constexpr double kGeneLossWeight = 0.2, kValueLossWeight = 0.8;
+
 // What changes from call to call.
 struct ForwardContext {
   bool training = false;   // dropout acts

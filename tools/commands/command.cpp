@@ -27,7 +27,6 @@ class HelpFormatter : public CLI::Formatter {
     column_width(34);
     label("SUBCOMMAND", "COMMAND");
     label("OPTIONS", "options");
-    label("Subcommands", "Commands");
     label("Positionals", "Arguments");
   }
   std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
@@ -126,11 +125,13 @@ CLI::App* CommandLine::Impl::make_app(const CommandText& text) {
         app.get_subcommands([&](CLI::App* known) { return known->get_name() == group; });
     parent = found.empty() ? nullptr : found.front();
     if (!parent)
-      parent = app.add_subcommand(group, "A group of commands; see lodestone " + group + " --help");
+      parent = app.add_subcommand(group, "A group of commands; see lodestone " + group + " --help")
+                   ->group("Commands");
     parent->require_subcommand(1);
     name = name.substr(space + 1);
   }
   CLI::App* made = parent->add_subcommand(name, text.summary);
+  made->group("Commands");
   made->set_help_flag();  // comes back after the command's own options
   return made;
 }

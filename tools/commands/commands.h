@@ -5,7 +5,13 @@
 namespace lodestone::tools {
 
 void add_doctor(CommandLine& line);
+void add_simulate(CommandLine& line);
+void add_inspect(CommandLine& line);
+void add_import(CommandLine& line);
+void add_export(CommandLine& line);
+void add_infer(CommandLine& line);
 void add_embed(CommandLine& line);
 void add_evaluate(CommandLine& line);
+void add_report(CommandLine& line);
 
 }  // namespace lodestone::tools
