@@ -23,7 +23,7 @@ struct SimulationConfig {
   std::int64_t doses = 3;
   double perturbation_effect = 2;
   double perturbed_share = 0.5;
-  std::uint64_t seed = 42;
+  std::uint64_t seed = 42;  // of everything; not a field: every command has its own --seed
 
   template <class Visitor>
   void fields(Visitor& visit) {
@@ -48,7 +48,6 @@ struct SimulationConfig {
     visit("perturbation_effect", perturbation_effect,
           "change of a factor's log activity at dose 1");
     visit("perturbed_share", perturbed_share, "share of cells that are perturbed, if any is");
-    visit("seed", seed, "of everything: the same seed gives the same files");
   }
 };
 

@@ -115,6 +115,7 @@ void write_truth(const std::filesystem::path& path, const SimulationConfig& conf
   hdf5::File file = hdf5::File::create(path);
   SimulationConfig settings = config;
   file.set_text_attribute("config", config::to_json(config::fields_of(settings)));
+  file.set_numbers_attribute("seed", std::vector<std::uint64_t>{config.seed});
   file.create_texts("cell_types", type_names(config));
   write_homologues(file.create_group("homologues"), world);
   for (const SimulatedGenome& genome : world.genomes) {

@@ -68,7 +68,7 @@ std::vector<ObsColumn> obs_of(const SimulationConfig& config, const SimulatedWor
 
 SimulatedCellTable write_cells(const SimulationConfig& config, const SimulatedWorld& world,
                                Species species, const std::filesystem::path& path,
-                               SimulationReport& report) {
+                               const SimulationProgress& progress, SimulationReport& report) {
   const SimulatedGenome& genome = world.genomes[static_cast<std::size_t>(species)];
   H5adWriter writer = open_writer(path, genome);
   SimulatedCellTable table;
@@ -86,6 +86,7 @@ SimulatedCellTable write_cells(const SimulationConfig& config, const SimulatedWo
     report.values += static_cast<std::int64_t>(block.counts.size());
     report.counts = std::accumulate(block.counts.begin(), block.counts.end(), report.counts);
     writer.append(block);
+    if (progress) progress(report.cells, 2 * config.cells);
   }
   writer.finish(ids, obs_of(config, world, species, table));
   return table;
@@ -114,7 +115,7 @@ std::string ortholog_rows(const SimulatedWorld& world) {
 }  // namespace
 
 SimulationReport simulate(const SimulationConfig& config, const std::filesystem::path& directory,
-                          bool replace) {
+                          bool replace, const SimulationProgress& progress) {
   check_simulation(config);
   const SimulatedWorld world = make_world(config);
   SimulationReport report;
@@ -123,7 +124,7 @@ SimulationReport simulate(const SimulationConfig& config, const std::filesystem:
     for (const SimulatedGenome& genome : world.genomes) {
       const std::string name(name_of(genome.species));
       cells[static_cast<std::size_t>(genome.species)] =
-          write_cells(config, world, genome.species, staged / (name + ".h5ad"), report);
+          write_cells(config, world, genome.species, staged / (name + ".h5ad"), progress, report);
       write_text(staged / ("genes_" + name + ".tsv"), gene_rows(genome));
     }
     write_text(staged / "orthologs.tsv", ortholog_rows(world));

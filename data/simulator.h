@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 
 #include "data/simulation_config.h"
 
@@ -21,9 +22,10 @@ struct SimulationReport {
 //                             mean_expression [types, genes], and per cell its type, batch,
 //                             perturbation (-1 = control), dose and expected counts; homologues
 // All of it is a function of the configuration: the same one gives the same bytes. Memory grows
-// with the genes and by some 100 bytes a cell. Throws kInvalidArgument for a bad configuration, and
-// when `directory` exists unless `replace`.
+// with the genes and by some 100 bytes a cell. `progress` is told cells done and all cells. Throws
+// kInvalidArgument for a bad configuration, and when `directory` exists unless `replace`.
+using SimulationProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 SimulationReport simulate(const SimulationConfig& config, const std::filesystem::path& directory,
-                          bool replace);
+                          bool replace, const SimulationProgress& progress = {});
 
 }  // namespace lodestone
