@@ -163,6 +163,18 @@ void dropout_factors(const AttentionDropout& dropout, std::int64_t row, std::int
   }
 }
 
+// How many workers the call is worth.
+inline std::int64_t workers_for(const AttentionLayout& layout) {
+  constexpr double kOperationsWorthAWorker = 1 << 20;
+  double operations = 0;
+  for (std::int64_t cell = 0; cell < layout.cells; ++cell) {
+    const auto rows = static_cast<double>(layout.offsets[cell + 1] - layout.offsets[cell]);
+    operations += 4 * rows * rows * static_cast<double>(layout.heads * layout.head_size);
+  }
+  const double worth = std::min<double>(layout.workers, 1 + operations / kOperationsWorthAWorker);
+  return std::min(static_cast<std::int64_t>(worth), layout.cells * layout.heads);
+}
+
 // Calls work(item, scratch) for every head of every cell. Which worker takes which item is left to
 // chance; what an item's result is, is not.
 template <class Real, class Work>
@@ -170,17 +182,17 @@ void for_each_item(const AttentionLayout& layout, void* workspace, bool for_back
                    const Work& work) {
   const std::int64_t items = layout.cells * layout.heads;
   std::atomic<std::int64_t> next{0};
-  parallel_for(
-      std::min<std::int64_t>(layout.workers, items), 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t worker = begin; worker < end; ++worker) {
-          auto* base = static_cast<Real*>(workspace);
-          const std::int64_t slot =
-              Scratch<Real>(nullptr, layout.longest, layout.head_size, for_backward).size();
-          Scratch<Real> scratch(base + worker * slot, layout.longest, layout.head_size,
-                                for_backward);
-          for (std::int64_t i = next++; i < items; i = next++) work(item_at(layout, i), scratch);
-        }
-      });
+  const auto take_items = [&](std::int64_t worker) {
+    const auto scratch_at = [&](Real* base) {
+      return Scratch<Real>(base, layout.longest, layout.head_size, for_backward);
+    };
+    Scratch<Real> scratch =
+        scratch_at(static_cast<Real*>(workspace) + worker * scratch_at(nullptr).size());
+    for (std::int64_t i = next++; i < items; i = next++) work(item_at(layout, i), scratch);
+  };
+  parallel_for(workers_for(layout), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t worker = begin; worker < end; ++worker) take_items(worker);
+  });
 }
 
 }  // namespace lodestone::kernels

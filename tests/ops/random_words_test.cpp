@@ -1,0 +1,21 @@
+#include "kernels/cpu/random_words.h"
+
+#include <gtest/gtest.h>
+
+namespace lodestone::kernels {
+namespace {
+
+TEST(RandomWords, AreThoseOfTheKeyOneBlockAtATime) {
+  const RandomKey key = RandomKey::derive(42, 1'000'000'007, 3);
+  const std::uint64_t row = static_cast<std::uint64_t>(row_key(std::int64_t{1} << 40, 2047));
+  for (const std::uint32_t plane : {0u, 11u})
+    for (const std::uint32_t first : {0u, 7u, 0xfffffff0u}) {
+      const RandomWords words = random_words(key, row, first, plane);
+      for (std::uint32_t b = 0; b < kRandomLanes; ++b)
+        for (std::uint32_t w = 0; w < 4; ++w)
+          EXPECT_EQ(words[4 * b + w], key.at(row, first + b, plane)[w]) << b << ' ' << w;
+    }
+}
+
+}  // namespace
+}  // namespace lodestone::kernels
