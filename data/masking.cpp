@@ -1,0 +1,78 @@
+#include <algorithm>
+
+#include "data/loader.h"
+#include "engine/core/check.h"
+#include "engine/core/philox.h"
+
+namespace lodestone {
+
+namespace {
+
+// Which random op of an epoch masking is; the order of cells is another (data/loader.cpp).
+constexpr std::uint32_t kMaskingOp = 1;
+
+// The chosen positions that show kMaskToken, and those that show it or a random id.
+constexpr double kShownAsMask = 0.8;
+constexpr double kShownAsMaskOrRandom = 0.9;
+constexpr float kHiddenValue = -1.0f;
+
+// One of [0, bound) by multiplication; uniform to within bound / 2^32.
+std::int32_t below(std::uint32_t word, std::int64_t bound) {
+  return static_cast<std::int32_t>((std::uint64_t{word} * static_cast<std::uint64_t>(bound)) >> 32);
+}
+
+}  // namespace
+
+MaskedCell mask_cell(const CellTokens& cell, std::int64_t length, std::int64_t cell_index,
+                     std::int64_t epoch, double probability, std::int64_t vocabulary_size,
+                     std::uint64_t seed) {
+  const auto count = static_cast<std::size_t>(length);
+  MaskedCell shown;
+  shown.genes.assign(cell.tokens.begin(), cell.tokens.begin() + length);
+  shown.values.assign(cell.values.begin(), cell.values.begin() + length);
+  if (probability <= 0) return shown;
+  const auto key = RandomKey::derive(seed, static_cast<std::uint64_t>(epoch), kMaskingOp);
+  for (std::size_t i = 0; i < count; ++i) {
+    // Four independent words: chosen?, shown as what?, which id.
+    const PhiloxBlock words =
+        key.at(static_cast<std::uint64_t>(cell_index), static_cast<std::uint32_t>(i));
+    if (uniform(words[0]) >= probability) continue;
+    shown.positions.push_back(static_cast<std::int32_t>(i));
+    const double kind = uniform(words[1]);
+    if (kind >= kShownAsMaskOrRandom) continue;
+    shown.genes[i] = kind < kShownAsMask ? kMaskToken : below(words[2], vocabulary_size);
+    shown.values[i] = kHiddenValue;
+  }
+  return shown;
+}
+
+Batch make_batch(const TokenDirectory& cells, const std::vector<std::int64_t>& indices,
+                 std::int64_t first_ordinal, std::int64_t epoch, const LoaderConfig& config) {
+  std::vector<std::int64_t> offsets = {0}, ordinals;
+  std::vector<std::int32_t> genes, species, masked_rows, gene_labels;
+  std::vector<float> values, value_labels;
+  for (const std::int64_t index : indices) {
+    const CellTokens cell = cells[index];
+    const auto length = std::min(static_cast<std::int64_t>(cell.tokens.size()), config.max_length);
+    const MaskedCell shown = mask_cell(cell, length, index, epoch, config.mask_probability,
+                                       cells.vocabulary_size(), config.seed);
+    for (const std::int32_t position : shown.positions) {
+      const auto at = static_cast<std::size_t>(position);
+      masked_rows.push_back(static_cast<std::int32_t>(offsets.back()) + position);
+      gene_labels.push_back(static_cast<std::int32_t>(cell.tokens[at]));
+      value_labels.push_back(cell.values[at]);
+    }
+    genes.insert(genes.end(), shown.genes.begin(), shown.genes.end());
+    values.insert(values.end(), shown.values.begin(), shown.values.end());
+    species.push_back(static_cast<std::int32_t>(cell.species));
+    ordinals.push_back(first_ordinal + static_cast<std::int64_t>(ordinals.size()));
+    offsets.push_back(offsets.back() + length);
+    check(offsets.back() <= INT32_MAX, "make_batch: {} tokens are too many for one batch",
+          offsets.back());
+  }
+  return {Tensor::from(genes),       Tensor::from(values),      Tensor::from(offsets),
+          Tensor::from(species),     Tensor::from(ordinals),    Tensor::from(masked_rows),
+          Tensor::from(gene_labels), Tensor::from(value_labels)};
+}
+
+}  // namespace lodestone
