@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -27,6 +26,16 @@ struct CheckedFile {
   GeneMapping mapping;
   QualityControl quality;
   FileReport report;
+};
+
+// How far all passes are.
+struct Passes {
+  const TokenizeProgress& report;
+  std::int64_t total = 0, done = 0;
+  void advance(std::int64_t cells) {
+    done += cells;
+    if (report) report(done, total);
+  }
 };
 
 void check_config(const TokenizeConfig& config) {
@@ -63,9 +72,27 @@ CheckedFile check_file(CellSource& source, const Vocabulary& vocabulary,
   return file;
 }
 
+std::vector<CheckedFile> check_files(std::span<const std::unique_ptr<CellSource>> files,
+                                     const Vocabulary& vocabulary, const TokenizeConfig& config,
+                                     Passes& passes) {
+  std::vector<CheckedFile> checked;
+  std::int64_t kept = 0;
+  for (const auto& source : files) {
+    checked.push_back(check_file(*source, vocabulary, config));
+    kept += checked.back().report.kept;
+    passes.advance(source->cells());
+  }
+  check_input(kept > 0,
+              "quality control left none of the cells of {}{}; expected cells with counts of at "
+              "least {} protein-coding or miRNA genes",
+              files[0]->path().string(), files.size() > 1 ? " and the other files" : "",
+              config.min_coding_genes);
+  return checked;
+}
+
 // Calls use(block, its cells that are kept) for every block of a file, in order.
 template <class Use>
-void for_each_block(CheckedFile& file, Use&& use) {
+void for_each_block(CheckedFile& file, Passes& passes, Use&& use) {
   CellSource& source = *file.source;
   for (std::int64_t begin = 0; begin < source.cells(); begin += source.block_cells()) {
     const std::int64_t end = std::min(source.cells(), begin + source.block_cells());
@@ -74,6 +101,7 @@ void for_each_block(CheckedFile& file, Use&& use) {
       if (file.quality.verdicts[static_cast<std::size_t>(cell)] == Verdict::kKept)
         kept.push_back(cell - begin);
     if (!kept.empty()) use(source.read(begin, end), kept);
+    passes.advance(end - begin);
   }
 }
 
@@ -90,23 +118,25 @@ CellView view(const CellBlock& block, std::int64_t cell) {
 }
 
 void fit_medians(std::vector<CheckedFile>& files, Vocabulary& vocabulary,
-                 const ValueOptions& options) {
+                 const ValueOptions& options, Passes& passes) {
   std::vector<ValueCounts> counts(static_cast<std::size_t>(vocabulary.size()));
   std::vector<bool> seen(counts.size());
   for (CheckedFile& file : files) {
-    for_each_block(file, [&](const CellBlock& block, const std::vector<std::int64_t>& kept) {
-      for (const std::int64_t cell : kept) {
-        const CellView genes = view(block, cell);
-        const double total = file.quality.totals[static_cast<std::size_t>(block.first_cell + cell)];
-        for (std::size_t i = 0; i < genes.genes.size(); ++i) {
-          const auto token = file.mapping.own_token[static_cast<std::size_t>(genes.genes[i])];
-          if (token < 0) continue;
-          counts[static_cast<std::size_t>(token)].add(
-              normalised_count(genes.counts[i], total, options));
-          seen[static_cast<std::size_t>(token)] = true;
-        }
-      }
-    });
+    for_each_block(
+        file, passes, [&](const CellBlock& block, const std::vector<std::int64_t>& kept) {
+          for (const std::int64_t cell : kept) {
+            const CellView genes = view(block, cell);
+            const double total =
+                file.quality.totals[static_cast<std::size_t>(block.first_cell + cell)];
+            for (std::size_t i = 0; i < genes.genes.size(); ++i) {
+              const auto token = file.mapping.own_token[static_cast<std::size_t>(genes.genes[i])];
+              if (token < 0) continue;
+              counts[static_cast<std::size_t>(token)].add(
+                  normalised_count(genes.counts[i], total, options));
+              seen[static_cast<std::size_t>(token)] = true;
+            }
+          }
+        });
   }
   clear_medians(vocabulary);
   for (std::size_t token = 0; token < counts.size(); ++token)
@@ -114,16 +144,21 @@ void fit_medians(std::vector<CheckedFile>& files, Vocabulary& vocabulary,
       vocabulary.set_median(static_cast<std::int32_t>(token), counts[token].median());
 }
 
+bool fits_medians(const Vocabulary& vocabulary, const TokenizeConfig& config) {
+  return config.medians == "fit" || (config.medians == "auto" && !has_medians(vocabulary));
+}
+
 // Sets the medians of `vocabulary` and says where they are from.
 std::string set_medians(std::vector<CheckedFile>& files, Vocabulary& vocabulary,
-                        const TokenizeConfig& config) {
-  const bool known = has_medians(vocabulary);
-  check(config.medians != "vocabulary" || known,
-        "medians are to be those of the vocabulary, which has none; expected fit or a table");
-  if (config.medians == "vocabulary" || (config.medians == "auto" && known)) return "vocabulary";
-  if (config.medians == "fit" || config.medians == "auto") {
-    fit_medians(files, vocabulary, values_of(config));
+                        const TokenizeConfig& config, Passes& passes) {
+  if (fits_medians(vocabulary, config)) {
+    fit_medians(files, vocabulary, values_of(config), passes);
     return "fitted";
+  }
+  if (config.medians == "vocabulary" || config.medians == "auto") {
+    check(has_medians(vocabulary),
+          "medians are to be those of the vocabulary, which has none; expected fit or a table");
+    return "vocabulary";
   }
   read_medians(config.medians, vocabulary);
   return std::filesystem::path(config.medians).filename().string();
@@ -194,11 +229,11 @@ class Labels {
 };
 
 void write_file(CheckedFile& file, const Vocabulary& vocabulary, const ValueOptions& options,
-                const std::vector<std::string>& obs, TokenDirectoryWriter& writer) {
+                const std::vector<std::string>& obs, TokenDirectoryWriter& writer, Passes& passes) {
   const CellTokenizer tokenizer(file.mapping, vocabulary, options);
   const Labels labels(file, obs);
   std::vector<std::int64_t> lengths;
-  for_each_block(file, [&](const CellBlock& block, const std::vector<std::int64_t>& kept) {
+  for_each_block(file, passes, [&](const CellBlock& block, const std::vector<std::int64_t>& kept) {
     std::vector<RankedGenes> ranked(kept.size());
     const auto n = static_cast<std::int64_t>(kept.size());
     parallel_for(n, kCellsPerThread, [&](std::int64_t first, std::int64_t last) {
@@ -223,23 +258,17 @@ void write_file(CheckedFile& file, const Vocabulary& vocabulary, const ValueOpti
 
 TokenizeReport tokenize(std::span<const std::unique_ptr<CellSource>> files, Vocabulary& vocabulary,
                         const TokenizeConfig& config, const std::filesystem::path& out,
-                        bool replace) {
+                        bool replace, const TokenizeProgress& progress) {
   check_config(config);
   check(!files.empty(), "tokenize: expected at least one file of cells");
   check(replace || !std::filesystem::exists(out),
         "{}: exists already; choose another place or allow it to be replaced", out.string());
-  std::vector<CheckedFile> checked;
-  std::int64_t kept = 0;
-  for (const auto& source : files) {
-    checked.push_back(check_file(*source, vocabulary, config));
-    kept += checked.back().report.kept;
-  }
-  check_input(kept > 0,
-              "quality control left none of the cells of {}{}; see --z-score and "
-              "--min-coding-genes",
-              files[0]->path().string(), files.size() > 1 ? " and the other files" : "");
+  Passes passes{progress};
+  for (const auto& source : files)
+    passes.total += source->cells() * (fits_medians(vocabulary, config) ? 3 : 2);
   TokenizeReport report;
-  report.medians = set_medians(checked, vocabulary, config);
+  std::vector<CheckedFile> checked = check_files(files, vocabulary, config, passes);
+  report.medians = set_medians(checked, vocabulary, config, passes);
   report.genes_with_median =
       std::count_if(vocabulary.tokens().begin(), vocabulary.tokens().end(),
                     [](const GeneToken& token) { return token.median.has_value(); });
@@ -248,10 +277,11 @@ TokenizeReport tokenize(std::span<const std::unique_ptr<CellSource>> files, Voca
   TokenDirectoryWriter writer(
       out, {config.cells_per_shard, config.seed, vocabulary.size(), report.obs, replace});
   for (CheckedFile& file : checked) {
-    write_file(file, vocabulary, values_of(config), report.obs, writer);
+    write_file(file, vocabulary, values_of(config), report.obs, writer, passes);
     report.files.push_back(file.report);
   }
   writer.finish(fmt::format("{{\"tokenize\": {}}}", report.json()));
+  vocabulary.save(out / "vocab.json");
   return report;
 }
 

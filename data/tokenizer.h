@@ -2,6 +2,7 @@
 // From count matrices to a token directory.
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,7 +25,7 @@ struct TokenizeConfig {
   double min_mapped = 0.5;
   std::vector<std::string> obs = {"auto"};
   std::int64_t cells_per_shard = 65536;
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;  // of the order in which cells are spread over shards; the caller's own
 
   template <class Visitor>
   void fields(Visitor& visit) {
@@ -41,17 +42,20 @@ struct TokenizeConfig {
     visit("min_mapped", min_mapped, "share of a file's counts that the vocabulary must cover");
     visit("obs", obs, "cell labels to keep; auto = every column of at most 1000 labels");
     visit("cells_per_shard", cells_per_shard, "cells of a shard");
-    visit("seed", seed, "order in which cells are spread over the shards");
   }
 };
 
+// Called now and then; the total counts every pass over the cells.
+using TokenizeProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
 // Tokenises every cell of `files` into a new token directory at `out` (published whole; one that
 // exists is replaced only if `replace`), after quality control per file. Medians, when fitted, are
-// over the kept cells of all files, and are set in `vocabulary`. obs columns "dataset" (the file's
+// over the kept cells of all files; they are set in `vocabulary`, which is written to
+// `out`/vocab.json as it was used. obs columns "dataset" (the file's
 // name without extension, unless the file has the column) and "species" are always written. Throws
 // kInvalidArgument for settings, kBadInput for files that cannot be used and when no cell is left.
 TokenizeReport tokenize(std::span<const std::unique_ptr<CellSource>> files, Vocabulary& vocabulary,
                         const TokenizeConfig& config, const std::filesystem::path& out,
-                        bool replace);
+                        bool replace, const TokenizeProgress& progress = {});
 
 }  // namespace lodestone

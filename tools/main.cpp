@@ -5,6 +5,9 @@ int main(int argc, char** argv) {
   CommandLine line;
   add_doctor(line);
   add_simulate(line);
+  add_vocab(line);
+  add_tokenize(line);
+  add_priors(line);
   add_inspect(line);
   add_import(line);
   add_export(line);

@@ -6,6 +6,9 @@ namespace lodestone::tools {
 
 void add_doctor(CommandLine& line);
 void add_simulate(CommandLine& line);
+void add_vocab(CommandLine& line);
+void add_tokenize(CommandLine& line);
+void add_priors(CommandLine& line);
 void add_inspect(CommandLine& line);
 void add_import(CommandLine& line);
 void add_export(CommandLine& line);
