@@ -62,7 +62,8 @@ struct TokenGroups {
   Tensor group_offsets;  // i64 [U + 1]: tokens of row u are token_order[offsets[u] .. offsets[u+1]]
 };
 // y[n] = table[row_of_token[n]] + values[n] * value_weight. table[U, C], value_weight[C] (may be
-// undefined, then values is not read), values wide [N] (not differentiable).
+// undefined, then values is not read), values wide [N] (not differentiable). The gradients of both
+// are wide: each sums over many tokens.
 Var table_embedding(const Var& table, const Var& value_weight, const Tensor& values,
                     const TokenGroups& groups);
 

@@ -24,7 +24,7 @@ struct TableEmbeddingBackwardArgs {
   const void* values;                 // wide [tokens]
   const std::int32_t* token_order;    // [tokens]: grouped by table row
   const std::int64_t* group_offsets;  // [table_rows + 1]
-  Gradient dtable;                    // [table_rows, columns]
+  Gradient dtable;                    // wide [table_rows, columns]: a row sums over many tokens
   Gradient dvalue_weight;             // wide [columns]
   std::int64_t tokens, columns, table_rows;
   DType dtype;

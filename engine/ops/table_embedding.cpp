@@ -67,7 +67,7 @@ Var table_embedding(const Var& table, const Var& value_weight, const Tensor& val
                                .values = read_values.data(),
                                .token_order = order.host<std::int32_t>().data(),
                                .group_offsets = offsets.host<std::int64_t>().data(),
-                               .dtable = grads.want(0, dy.dtype()),
+                               .dtable = grads.want(0, accumulation_type(dy.dtype())),
                                .dvalue_weight = grads.want(1, accumulation_type(dy.dtype())),
                                .tokens = dy.shape()[0],
                                .columns = dy.shape()[1],

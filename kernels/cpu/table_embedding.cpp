@@ -1,6 +1,6 @@
 // Forward: split over tokens; reads a table row and writes a row each. Backward: the table's
-// gradient is split over its rows, each the sum of its group's tokens in order, in wide sums over
-// chunks of columns; the value weight's is split over columns. dy is read twice.
+// gradient is split over its rows, each the wide sum of its group's tokens in order; the value
+// weight's is split over columns. dy is read twice.
 #include "kernels/table_embedding.h"
 
 #include <algorithm>
@@ -35,18 +35,11 @@ void forward(const TableEmbeddingForwardArgs& a) {
 template <class T>
 void sum_group(const TableEmbeddingBackwardArgs& a, std::int64_t u) {
   using Real = Compute<T>;
-  constexpr std::int64_t kChunk = 256;
-  T* const dtable = static_cast<T*>(a.dtable.data) + u * a.columns;
-  for (std::int64_t at = 0; at < a.columns; at += kChunk) {
-    const std::int64_t count = std::min(kChunk, a.columns - at);
-    Real sums[kChunk] = {};
-    if (a.dtable.accumulate)
-      for (std::int64_t c = 0; c < count; ++c) sums[c] = static_cast<Real>(dtable[at + c]);
-    for (std::int64_t i = a.group_offsets[u]; i < a.group_offsets[u + 1]; ++i) {
-      const T* from = static_cast<const T*>(a.dy) + a.token_order[i] * a.columns + at;
-      for (std::int64_t c = 0; c < count; ++c) sums[c] += static_cast<Real>(from[c]);
-    }
-    for (std::int64_t c = 0; c < count; ++c) dtable[at + c] = static_cast<T>(sums[c]);
+  Real* const dtable = static_cast<Real*>(a.dtable.data) + u * a.columns;
+  if (!a.dtable.accumulate) std::fill_n(dtable, a.columns, Real{0});
+  for (std::int64_t i = a.group_offsets[u]; i < a.group_offsets[u + 1]; ++i) {
+    const T* from = static_cast<const T*>(a.dy) + a.token_order[i] * a.columns;
+    for (std::int64_t c = 0; c < a.columns; ++c) dtable[c] += static_cast<Real>(from[c]);
   }
 }
 
