@@ -1,0 +1,40 @@
+// One block per vector lane; 10 rounds of two multiplications each.
+#include "kernels/cpu/random_words.h"
+
+namespace lodestone::kernels {
+
+RandomWords random_words(RandomKey key, std::uint64_t row, std::uint32_t first_block,
+                         std::uint32_t plane) {
+  std::uint32_t word0[kRandomLanes], word1[kRandomLanes], word2[kRandomLanes], word3[kRandomLanes];
+  for (int b = 0; b < kRandomLanes; ++b) {
+    word0[b] = static_cast<std::uint32_t>(row);
+    word1[b] = static_cast<std::uint32_t>(row >> 32);
+    word2[b] = first_block + static_cast<std::uint32_t>(b);
+    word3[b] = plane;
+  }
+  auto key0 = static_cast<std::uint32_t>(key.value);
+  auto key1 = static_cast<std::uint32_t>(key.value >> 32);
+  for (int round = 0; round < 10; ++round) {
+#pragma omp simd
+    for (int b = 0; b < kRandomLanes; ++b) {
+      const std::uint64_t first = std::uint64_t{0xD2511F53u} * word0[b];
+      const std::uint64_t second = std::uint64_t{0xCD9E8D57u} * word2[b];
+      word0[b] = static_cast<std::uint32_t>(second >> 32) ^ word1[b] ^ key0;
+      word1[b] = static_cast<std::uint32_t>(second);
+      word2[b] = static_cast<std::uint32_t>(first >> 32) ^ word3[b] ^ key1;
+      word3[b] = static_cast<std::uint32_t>(first);
+    }
+    key0 += 0x9E3779B9u;
+    key1 += 0xBB67AE85u;
+  }
+  RandomWords words;
+  for (std::size_t b = 0; b < kRandomLanes; ++b) {
+    words[4 * b] = word0[b];
+    words[4 * b + 1] = word1[b];
+    words[4 * b + 2] = word2[b];
+    words[4 * b + 3] = word3[b];
+  }
+  return words;
+}
+
+}  // namespace lodestone::kernels
