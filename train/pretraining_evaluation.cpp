@@ -7,11 +7,13 @@
 #include <optional>
 #include <vector>
 
+#include "train/trainer.h"
+
 namespace lodestone {
 
 namespace {
 
-constexpr std::int64_t kEvaluationEpoch = -1;
+constexpr std::int64_t kEvaluationEpoch = 0;  // held-out cells are in no other
 constexpr std::size_t kSpeciesCount = 2;
 
 // What the training cells alone tell about a gene.
@@ -130,20 +132,6 @@ void add_model(const Batch& batch, const Model& model, PretrainingScore& sums) {
   sums.value_model += losses.value_sum;
 }
 
-// Cells from `begin` on whose tokens fit the budget; at least one.
-std::vector<std::int64_t> next_cells(const TokenDirectory& cells,
-                                     const std::vector<std::int64_t>& from, std::size_t begin,
-                                     const LoaderConfig& config) {
-  std::vector<std::int64_t> taken;
-  std::int64_t tokens = 0;
-  for (std::size_t i = begin; i < from.size(); ++i) {
-    tokens += std::min(cells.length(from[i]), config.max_length);
-    if (!taken.empty() && tokens > config.micro_batch_tokens) break;
-    taken.push_back(from[i]);
-  }
-  return taken;
-}
-
 }  // namespace
 
 PretrainingScore evaluate_pretraining(
@@ -163,15 +151,14 @@ PretrainingScore evaluate_pretraining(
   PretrainingScore score;
   score.training_cells = static_cast<std::int64_t>(split.training.size());
   score.held_out_cells = static_cast<std::int64_t>(split.held_out.size());
-  for (std::size_t done = 0; done < split.held_out.size();) {
-    const auto taken = next_cells(cells, split.held_out, done, config);
-    const Batch batch = showing_mask(
-        make_batch(cells, taken, static_cast<std::int64_t>(done), kEvaluationEpoch, config));
+  std::int64_t done = 0;
+  for (const std::vector<std::int64_t>& some : cut_by_tokens(cells, split.held_out, config)) {
+    const Batch batch = showing_mask(make_batch(cells, some, done, kEvaluationEpoch, config));
     score.positions += batch.chosen();
     add_baselines(batch, training, score);
     add_model(batch, model, score);
-    done += taken.size();
-    if (progress) progress(static_cast<std::int64_t>(done), score.held_out_cells);
+    done += static_cast<std::int64_t>(some.size());
+    if (progress) progress(done, score.held_out_cells);
   }
   check_input(score.positions > 0, "{}: no position of the held-out cells shows <mask>",
               cells.path().string());

@@ -30,7 +30,7 @@ struct PretrainingScore {
 };
 
 // `batches` gives lengths, mask probability, seed and token budget; masks are those of one fixed
-// epoch that training never uses. Frequencies have one count added to every gene of the vocabulary.
+// epoch. Frequencies have one count added to every gene of the vocabulary.
 // A gene without training cells takes the mean of all values. Interpolation is linear in rank;
 // where only one side shows a value, it takes that. Throws kInvalidArgument when a side of the
 // split is empty or the vocabularies differ, kBadInput when no position shows <mask>.
