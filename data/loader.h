@@ -17,8 +17,8 @@ struct LoaderConfig {
       8192;                        // a micro-batch holds at most this many, but at least one cell
   std::int64_t max_length = 2048;  // genes of a cell that are kept, the highest first
   double mask_probability = 0.15;
-  std::uint64_t seed = 42;
-  int prefetch = 2;  // global batches made ahead by a thread; 0 = none
+  std::uint64_t seed = 42;  // order of cells and masks; the run's seed, not a setting of its own
+  int prefetch = 2;         // global batches made ahead by a thread; 0 = none
 
   template <class Visitor>
   void fields(Visitor& visit) {
@@ -26,7 +26,6 @@ struct LoaderConfig {
     visit("micro_batch_tokens", micro_batch_tokens, "most tokens computed at once");
     visit("max_length", max_length, "genes kept of a cell, the highest values first");
     visit("mask_probability", mask_probability, "share of a cell's genes chosen for the loss");
-    visit("seed", seed, "order of cells and masks");
     visit("prefetch", prefetch, "global batches made ahead");
   }
 };

@@ -23,7 +23,7 @@ struct RunState {
   LoaderState loader;                               // of the next global batch
   std::int64_t cells = 0, tokens = 0;               // seen so far
   int threads = 1;                                  // bits are the same for the same number only
-  std::map<std::string, std::string> input_hashes;  // XXH3 by setting: data, priors, vocab, init
+  std::map<std::string, std::string> input_hashes;  // XXH3 by setting: data, ...
 };
 
 struct Checkpoint {

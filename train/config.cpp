@@ -35,9 +35,10 @@ void validate(const TrainConfig& config) {
   check(faults.empty(), "{}", fmt::join(faults, "; "));
 }
 
-TrainConfig read_train_config(const std::string& toml_file) {
+TrainConfig read_train_config(const std::filesystem::path& file) {
   TrainConfig config;
-  config::apply_toml_file(config::fields_of(config), toml_file);
+  config::apply_toml_file(config::fields_of(config), file);
+  config.loader.seed = config.seed;
   return config;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -70,7 +71,7 @@ struct TrainConfig {
 // component are checked by the component.
 void validate(const TrainConfig& config);
 
-TrainConfig read_train_config(const std::string& toml_file);
+TrainConfig read_train_config(const std::filesystem::path& file);
 std::string to_toml(TrainConfig config);
 
 // `base` with every setting of `given` that is not the default.

@@ -10,10 +10,6 @@ namespace lodestone {
 
 namespace {
 
-// Spec section 4.
-constexpr double kGeneLossWeight = 0.2;
-constexpr double kValueLossWeight = 0.8;
-
 Tensor one() {
   return Tensor::from(std::vector<float>{1});
 }

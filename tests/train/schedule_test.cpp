@@ -1,24 +1,16 @@
 #include "train/schedule.h"
 
 #include <gtest/gtest.h>
-#include <hdf5.h>
 
-#include <array>
-#include <cstdlib>
-#include <filesystem>
 #include <limits>
+#include <vector>
 
 #include "engine/core/error.h"
+#include "engine/io/hdf5.h"
+#include "tests/testing/golden.h"
 
 namespace lodestone {
 namespace {
-
-std::filesystem::path golden_file() {
-  if (const char* folder = std::getenv("GOLDEN_DIR"))
-    return std::filesystem::path(folder) / "golden.h5";
-  const char* shared = std::getenv("LODESTONE_SHARED");
-  return std::filesystem::path(shared ? shared : "../shared") / "golden/small/golden.h5";
-}
 
 ErrorKind kind_of_fault(const ScheduleConfig& schedule, std::int64_t total) {
   try {
@@ -30,17 +22,14 @@ ErrorKind kind_of_fault(const ScheduleConfig& schedule, std::int64_t total) {
 }
 
 TEST(Schedule, RatesOfTheGoldenTrainingLog) {
-  if (!std::filesystem::exists(golden_file()))
-    GTEST_SKIP() << golden_file() << " is absent: set GOLDEN_DIR or LODESTONE_SHARED";
-  const hid_t file = H5Fopen(golden_file().c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
-  const hid_t log = H5Dopen2(file, "training/log", H5P_DEFAULT);
-  std::array<std::array<double, 5>, 12> rows{};
-  ASSERT_GE(H5Dread(log, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows.data()), 0);
-  H5Dclose(log);
-  H5Fclose(file);
+  const hdf5::File file = hdf5::File::open(testing::golden_directory() / "golden.h5");
+  const hdf5::Dataset log = file.dataset("training/log");
+  const std::vector<double> rows = log.read<double>();
   const ScheduleConfig schedule{.shape = "linear", .peak_rate = 1e-3, .warmup_steps = 4};
-  for (std::size_t step = 0; step < rows.size(); ++step)
-    EXPECT_DOUBLE_EQ(learning_rate(schedule, static_cast<std::int64_t>(step), 12), rows[step][0])
+  const std::int64_t steps = log.shape().at(0);
+  ASSERT_EQ(steps, 12);
+  for (std::int64_t step = 0; step < steps; ++step)
+    EXPECT_DOUBLE_EQ(learning_rate(schedule, step, steps), rows[static_cast<std::size_t>(5 * step)])
         << "step " << step;
 }
 
