@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
   add_vocab(line);
   add_tokenize(line);
   add_priors(line);
+  add_pretrain(line);
   add_inspect(line);
   add_import(line);
   add_export(line);

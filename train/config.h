@@ -38,7 +38,7 @@ struct TrainConfig {
   void settings(Visitor& visit) {
     visit("data", data, "token directory");
     visit("priors", priors, "priors.h5; without it the priors are switched off");
-    visit("vocab", vocab, "vocab.json: which genes are homologous; is kept with the model");
+    visit("vocab", vocab, "vocab.json of the tokens; default: the one in the token directory");
     visit("init", init, "model directory to start from; its config.json replaces [model]");
     visit("steps", steps, "updates; 0 = as many as `epochs` have");
     visit("epochs", epochs, "passes over the training cells, when steps is 0");

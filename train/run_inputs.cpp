@@ -103,9 +103,19 @@ std::map<std::string, std::string> hashes_of(const TrainConfig& config,
   return hashes;
 }
 
+// So that the run can be continued from another folder.
+void make_absolute(std::string& path) {
+  if (!path.empty()) path = fs::absolute(path).lexically_normal().string();
+}
+
 }  // namespace
 
 RunInputs open_inputs(TrainConfig& config) {
+  for (std::string* path : {&config.data, &config.priors, &config.vocab, &config.init})
+    make_absolute(*path);
+  if (const fs::path own = fs::path(config.data) / "vocab.json";
+      config.vocab.empty() && fs::exists(own))
+    config.vocab = own.string();
   RunInputs inputs{TokenDirectory(config.data), nullptr, "", {}};
   std::optional<Vocabulary> vocabulary;
   if (!config.vocab.empty()) {

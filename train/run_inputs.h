@@ -17,7 +17,8 @@ struct RunInputs {
   std::map<std::string, std::string> hashes;  // XXH3 by setting: data, priors, vocab
 };
 
-// Opens the inputs that `config` names and fills in what it leaves to them: model.vocabulary,
+// Opens the inputs that `config` names and fills in what it leaves to them: absolute paths, the
+// vocabulary that lies in the token directory, model.vocabulary,
 // model.prior_width, the priors that are not there (switched off, with a line that says so), or,
 // with `init`, all of [model]. Throws kBadInput when the inputs do not fit each other.
 RunInputs open_inputs(TrainConfig& config);

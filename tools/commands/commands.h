@@ -9,6 +9,7 @@ void add_simulate(CommandLine& line);
 void add_vocab(CommandLine& line);
 void add_tokenize(CommandLine& line);
 void add_priors(CommandLine& line);
+void add_pretrain(CommandLine& line);
 void add_inspect(CommandLine& line);
 void add_import(CommandLine& line);
 void add_export(CommandLine& line);
