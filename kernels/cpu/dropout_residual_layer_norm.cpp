@@ -44,10 +44,9 @@ void backward(const DropoutResidualLayerNormBackwardArgs& a) {
                               static_cast<const T*>(a.sum) + first, static_cast<const T*>(a.weight),
                               {static_cast<const C*>(a.mean)[r], static_cast<const C*>(a.rstd)[r]},
                               a.cols, dweight, dbias);
-    if (dresidual) {
-#pragma omp simd
-      for (std::int64_t c = 0; c < a.cols; ++c) dresidual.put(first + c, dsum.at(c));
-    }
+    if (dresidual)
+      dresidual.put_range(first, first + a.cols,
+                          [&](std::int64_t i) { return dsum.at(i - first); });
     if (!dx) return;
     with_dropout_factors<C>(a.mask, r, a.cols, [&](std::int64_t c, C factor) {
       dx.put(first + c, factor * dsum.at(c));

@@ -28,6 +28,19 @@ struct Target {
     const Compute<T> before = accumulate ? static_cast<Compute<T>>(data[i]) : Compute<T>{0};
     store(data[i], before + value);
   }
+  // The same for i in [begin, end) with value(i): two loops, because the compiler does not always
+  // make them of one with a branch, and then does not vectorise it.
+  template <class F>
+  void put_range(std::int64_t begin, std::int64_t end, F&& value) const {
+    if (accumulate) {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i)
+        store(data[i], static_cast<Compute<T>>(data[i]) + value(i));
+    } else {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) store(data[i], value(i));
+    }
+  }
 
   T* data;
   bool accumulate;

@@ -28,9 +28,9 @@ void map_gradient(const void* dy, const void* saved, const Gradient& dx, std::in
   const T* from = static_cast<const T*>(dy);
   const T* at = static_cast<const T*>(saved);
   parallel_for(count, kMappedElementsPerThread, [=](std::int64_t begin, std::int64_t end) {
-#pragma omp simd
-    for (std::int64_t i = begin; i < end; ++i)
-      to.put(i, static_cast<C>(from[i]) * derivative(static_cast<C>(at[i])));
+    to.put_range(begin, end, [=](std::int64_t i) {
+      return static_cast<C>(from[i]) * derivative(static_cast<C>(at[i]));
+    });
   });
 }
 

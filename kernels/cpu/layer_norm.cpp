@@ -38,8 +38,7 @@ void backward(const LayerNormBackwardArgs& a) {
         {static_cast<const C*>(a.mean)[r], static_cast<const C*>(a.rstd)[r]}, a.cols, dweight,
         dbias);
     if (!dx) return;
-#pragma omp simd
-    for (std::int64_t c = 0; c < a.cols; ++c) dx.put(first + c, gradient.at(c));
+    dx.put_range(first, first + a.cols, [&](std::int64_t i) { return gradient.at(i - first); });
   };
   sum_over_rows(a.rows, a.cols, static_cast<C*>(a.parts), a.dweight, a.dbias, row);
 }
