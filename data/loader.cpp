@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <deque>
-#include <exception>
-#include <mutex>
-#include <thread>
 
+#include "data/packed_cells.h"
 #include "data/permutation.h"
+#include "data/prefetcher.h"
 #include "engine/core/check.h"
 #include "engine/core/philox.h"
 
@@ -37,6 +34,12 @@ void check_config(const LoaderConfig& config, const LoaderState& start) {
         start.epoch, start.step);
 }
 
+// A global batch in plain memory.
+struct PackedBatch {
+  std::vector<PackedCells> micro_batches;
+  LoaderState at;
+};
+
 // Makes the batches of a run in order.
 class BatchMaker {
  public:
@@ -61,7 +64,7 @@ class BatchMaker {
                                            : LoaderState{at.epoch + 1, 0};
   }
 
-  GlobalBatch next() {
+  PackedBatch next() {
     if (order_epoch_ != at_.epoch) {
       order_ = permutation_of(
           static_cast<std::int64_t>(subset_.size()),
@@ -74,8 +77,7 @@ class BatchMaker {
     std::vector<std::int64_t> indices;
     for (std::int64_t i = begin; i < end; ++i)
       indices.push_back(subset_[static_cast<std::size_t>(order_[static_cast<std::size_t>(i)])]);
-    GlobalBatch batch = cut(indices);
-    batch.at = at_;
+    PackedBatch batch{cut(indices), at_};
     at_ = after(at_);
     return batch;
   }
@@ -86,8 +88,8 @@ class BatchMaker {
   }
 
   // Into micro-batches: cells in order, as many as fit the budget.
-  GlobalBatch cut(const std::vector<std::int64_t>& indices) const {
-    GlobalBatch batch;
+  std::vector<PackedCells> cut(const std::vector<std::int64_t>& indices) const {
+    std::vector<PackedCells> parts;
     for (std::size_t begin = 0; begin < indices.size();) {
       std::size_t end = begin;
       std::int64_t tokens = 0;
@@ -96,14 +98,11 @@ class BatchMaker {
         tokens += kept_length(indices[end++]);
       const std::vector<std::int64_t> part(indices.begin() + static_cast<std::ptrdiff_t>(begin),
                                            indices.begin() + static_cast<std::ptrdiff_t>(end));
-      batch.micro_batches.push_back(
-          make_batch(cells_, part, static_cast<std::int64_t>(begin), at_.epoch, config_));
-      batch.cells += batch.micro_batches.back().cells();
-      batch.tokens += batch.micro_batches.back().tokens();
-      batch.chosen += batch.micro_batches.back().chosen();
+      parts.push_back(
+          pack_cells(cells_, part, static_cast<std::int64_t>(begin), at_.epoch, config_));
       begin = end;
     }
-    return batch;
+    return parts;
   }
 
   const TokenDirectory& cells_;
@@ -112,66 +111,6 @@ class BatchMaker {
   LoaderState at_;
   std::vector<std::int64_t> order_;  // of order_epoch_, into subset_
   std::int64_t order_epoch_ = -1;
-};
-
-// Batches made ahead by one thread; take() gives them in order.
-class Prefetcher {
- public:
-  Prefetcher(BatchMaker& maker, int capacity)
-      : maker_(maker), capacity_(static_cast<std::size_t>(capacity)), thread_([this] { run(); }) {}
-  ~Prefetcher() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-  Prefetcher(const Prefetcher&) = delete;
-  Prefetcher& operator=(const Prefetcher&) = delete;
-
-  // Rethrows what stopped the thread, once the batches made before it are taken.
-  GlobalBatch take() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !ready_.empty() || failure_ != nullptr; });
-    if (ready_.empty()) std::rethrow_exception(failure_);
-    GlobalBatch batch = std::move(ready_.front());
-    ready_.pop_front();
-    lock.unlock();
-    changed_.notify_all();
-    return batch;
-  }
-
- private:
-  void run() {
-    try {
-      while (wait_for_room()) {
-        GlobalBatch batch = maker_.next();
-        const std::lock_guard lock(mutex_);
-        ready_.push_back(std::move(batch));
-        changed_.notify_all();
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      failure_ = std::current_exception();
-      changed_.notify_all();
-    }
-  }
-  // False when it is time to stop.
-  bool wait_for_room() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return stopping_ || ready_.size() < capacity_; });
-    return !stopping_;
-  }
-
-  BatchMaker& maker_;  // used by the thread alone
-  const std::size_t capacity_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<GlobalBatch> ready_;
-  std::exception_ptr failure_;
-  bool stopping_ = false;
-  std::thread thread_;  // last: it uses all of the above
 };
 
 }  // namespace
@@ -191,23 +130,32 @@ Split split_cells(std::int64_t cells, double held_out, std::uint64_t seed) {
 struct Loader::Impl {
   BatchMaker maker;
   LoaderState state;
-  std::unique_ptr<Prefetcher> prefetcher;  // null without prefetching
+  std::unique_ptr<Prefetcher<PackedBatch>> prefetcher;  // null without prefetching
 };
 
 Loader::Loader(const TokenDirectory& cells, std::vector<std::int64_t> subset, LoaderConfig config,
                LoaderState start)
     : impl_(new Impl{BatchMaker(cells, std::move(subset), config, start), start, nullptr}) {
   if (config.prefetch > 0)
-    impl_->prefetcher = std::make_unique<Prefetcher>(impl_->maker, config.prefetch);
+    impl_->prefetcher = std::make_unique<Prefetcher<PackedBatch>>(
+        [maker = &impl_->maker] { return maker->next(); }, config.prefetch);
 }
 
 Loader::~Loader() = default;
 
 GlobalBatch Loader::next() {
   const auto start = std::chrono::steady_clock::now();
-  GlobalBatch batch = impl_->prefetcher ? impl_->prefetcher->take() : impl_->maker.next();
+  const PackedBatch packed = impl_->prefetcher ? impl_->prefetcher->take() : impl_->maker.next();
+  GlobalBatch batch;
+  batch.at = packed.at;
   batch.wait_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (const PackedCells& part : packed.micro_batches) {
+    const Batch& made = batch.micro_batches.emplace_back(to_batch(part));
+    batch.cells += made.cells();
+    batch.tokens += made.tokens();
+    batch.chosen += made.chosen();
+  }
   impl_->state = impl_->maker.after(batch.at);
   return batch;
 }

@@ -1,7 +1,4 @@
-#include <algorithm>
-
 #include "data/loader.h"
-#include "engine/core/check.h"
 #include "engine/core/philox.h"
 
 namespace lodestone {
@@ -44,35 +41,6 @@ MaskedCell mask_cell(const CellTokens& cell, std::int64_t length, std::int64_t c
     shown.values[i] = kHiddenValue;
   }
   return shown;
-}
-
-Batch make_batch(const TokenDirectory& cells, const std::vector<std::int64_t>& indices,
-                 std::int64_t first_ordinal, std::int64_t epoch, const LoaderConfig& config) {
-  std::vector<std::int64_t> offsets = {0}, ordinals;
-  std::vector<std::int32_t> genes, species, masked_rows, gene_labels;
-  std::vector<float> values, value_labels;
-  for (const std::int64_t index : indices) {
-    const CellTokens cell = cells[index];
-    const auto length = std::min(static_cast<std::int64_t>(cell.tokens.size()), config.max_length);
-    const MaskedCell shown = mask_cell(cell, length, index, epoch, config.mask_probability,
-                                       cells.vocabulary_size(), config.seed);
-    for (const std::int32_t position : shown.positions) {
-      const auto at = static_cast<std::size_t>(position);
-      masked_rows.push_back(static_cast<std::int32_t>(offsets.back()) + position);
-      gene_labels.push_back(static_cast<std::int32_t>(cell.tokens[at]));
-      value_labels.push_back(cell.values[at]);
-    }
-    genes.insert(genes.end(), shown.genes.begin(), shown.genes.end());
-    values.insert(values.end(), shown.values.begin(), shown.values.end());
-    species.push_back(static_cast<std::int32_t>(cell.species));
-    ordinals.push_back(first_ordinal + static_cast<std::int64_t>(ordinals.size()));
-    offsets.push_back(offsets.back() + length);
-    check(offsets.back() <= INT32_MAX, "make_batch: {} tokens are too many for one batch",
-          offsets.back());
-  }
-  return {Tensor::from(genes),       Tensor::from(values),      Tensor::from(offsets),
-          Tensor::from(species),     Tensor::from(ordinals),    Tensor::from(masked_rows),
-          Tensor::from(gene_labels), Tensor::from(value_labels)};
 }
 
 }  // namespace lodestone
