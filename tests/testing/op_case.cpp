@@ -1,7 +1,6 @@
 #include "tests/testing/op_case.h"
 
 #include <fmt/format.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "engine/core/threads.h"
 #include "engine/memory/allocator.h"
+#include "tests/testing/expect_error.h"
 
 namespace lodestone::testing {
 
@@ -157,13 +157,7 @@ double relative_error(const Tensor& got, const Tensor& expected) {
 }
 
 void expect_throws(ErrorKind kind, const std::function<void()>& call, const std::string& text) {
-  try {
-    call();
-    ADD_FAILURE() << "nothing was thrown; expected an error with: " << text;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    EXPECT_THAT(error.what(), ::testing::HasSubstr(text));
-  }
+  expect_error(kind, text, call);
 }
 
 }  // namespace lodestone::testing
