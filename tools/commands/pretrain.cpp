@@ -1,4 +1,5 @@
 // The training loop; what it does is in train/pretraining.h.
+#include "engine/core/check.h"
 #include "tools/commands/commands.h"
 #include "tools/exit_code.h"
 #include "train/pretraining.h"
