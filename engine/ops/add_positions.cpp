@@ -6,21 +6,31 @@
 
 namespace lodestone {
 
+namespace {
+
+constexpr const char* kOp = "add_positions";
+
+void check_shapes(const Tensor& x, const Tensor& token_type, const Tensor& positions,
+                  const Tensor& offsets) {
+  check_matrix(kOp, "x", x);
+  check_matrix(kOp, "token_type", token_type);
+  check_matrix(kOp, "positions", positions);
+  const std::int64_t columns = x.shape()[1];
+  check_tensor(kOp, "token_type", token_type, {token_type.shape()[0], columns}, x.dtype());
+  check_tensor(kOp, "positions", positions, {positions.shape()[0], columns}, x.dtype());
+  check(token_type.shape()[0] > 0, "add_positions: token_type has no row");
+  const std::int64_t longest = check_offsets(kOp, offsets, x.shape()[0]);
+  check(longest <= positions.shape()[0],
+        "add_positions: a cell has {} rows but there are {} positions", longest,
+        positions.shape()[0]);
+}
+
+}  // namespace
+
 Var add_positions(const Var& x, const Var& token_type, const Var& positions,
                   const Tensor& offsets) {
-  constexpr const char* kOp = "add_positions";
-  check_matrix(kOp, "x", x.value());
-  check_matrix(kOp, "token_type", token_type.value());
-  check_matrix(kOp, "positions", positions.value());
   const Tensor& x_in = x.value();
-  const std::int64_t rows = x_in.shape()[0], columns = x_in.shape()[1];
-  const std::int64_t types = token_type.shape()[0], position_rows = positions.shape()[0];
-  check_tensor(kOp, "token_type", token_type.value(), {types, columns}, x_in.dtype());
-  check_tensor(kOp, "positions", positions.value(), {position_rows, columns}, x_in.dtype());
-  check(types > 0, "add_positions: token_type has no row");
-  const std::int64_t longest = check_offsets(kOp, offsets, rows);
-  check(longest <= position_rows, "add_positions: a cell has {} rows but there are {} positions",
-        longest, position_rows);
+  check_shapes(x_in, token_type.value(), positions.value(), offsets);
   const std::int64_t cells = offsets.numel() - 1;
   Tensor y = Tensor::empty_like(x_in);
   kernels::launch(kernels::AddPositionsForwardArgs{.x = x_in.data(),
@@ -29,13 +39,14 @@ Var add_positions(const Var& x, const Var& token_type, const Var& positions,
                                                    .offsets = offsets.host<std::int64_t>().data(),
                                                    .y = y.data(),
                                                    .cells = cells,
-                                                   .rows = rows,
-                                                   .columns = columns,
+                                                   .rows = x_in.shape()[0],
+                                                   .columns = x_in.shape()[1],
                                                    .dtype = x_in.dtype()},
                   x_in.device());
   return Var::record(
       kOp, y, {x, token_type, positions},
-      [offsets, cells, types, position_rows](const Tensor& dy, Grads& grads) {
+      [offsets, cells, types = token_type.shape()[0], position_rows = positions.shape()[0]](
+          const Tensor& dy, Grads& grads) {
         const DType wide = accumulation_type(dy.dtype());
         kernels::launch(
             kernels::AddPositionsBackwardArgs{.dy = dy.data(),

@@ -27,6 +27,23 @@ Tensor cells_by_length(const Tensor& offsets) {
   return Tensor::from(cells);
 }
 
+// Checks the shapes. Points into `offsets`; the order of the cells is still to come.
+kernels::AttentionLayout checked_layout(const Tensor& qkv, const Tensor& offsets,
+                                        std::int64_t heads) {
+  check_matrix("attention", "qkv", qkv);
+  check(heads > 0 && qkv.shape()[1] % (3 * heads) == 0 && qkv.shape()[1] > 0,
+        "attention: {} columns are not 3 times {} heads of one size", qkv.shape()[1], heads);
+  const std::int64_t longest = check_offsets("attention", offsets, qkv.shape()[0]);
+  return {.offsets = offsets.host<std::int64_t>().data(),
+          .cells_by_length = nullptr,
+          .cells = offsets.numel() - 1,
+          .longest = longest,
+          .heads = heads,
+          .head_size = qkv.shape()[1] / (3 * heads),
+          .workers = thread_count(),
+          .dtype = qkv.dtype()};
+}
+
 kernels::AttentionDropout checked_dropout(const Dropout& dropout, std::int64_t rows) {
   check(0 <= dropout.probability && dropout.probability < 1,
         "attention: a dropout probability lies in [0, 1), got {}", dropout.probability);
@@ -46,23 +63,13 @@ Tensor workspace(std::int64_t bytes) {
 }  // namespace
 
 Var attention(const Var& qkv, const Tensor& offsets, std::int64_t heads, const Dropout& dropout) {
-  check_matrix("attention", "qkv", qkv.value());
   const Tensor& qkv_in = qkv.value();
-  const std::int64_t rows = qkv_in.shape()[0];
-  check(heads > 0 && qkv_in.shape()[1] % (3 * heads) == 0 && qkv_in.shape()[1] > 0,
-        "attention: {} columns are not 3 times {} heads of one size", qkv_in.shape()[1], heads);
-  const std::int64_t longest = check_offsets("attention", offsets, rows);
-  const kernels::AttentionDropout drop = checked_dropout(dropout, rows);
+  kernels::AttentionLayout layout = checked_layout(qkv_in, offsets, heads);
   const Tensor order = cells_by_length(offsets);
+  layout.cells_by_length = order.host<std::int32_t>().data();
+  const std::int64_t rows = qkv_in.shape()[0];
+  const kernels::AttentionDropout drop = checked_dropout(dropout, rows);
   const Tensor row_keys = drop.enabled ? dropout.row_keys : Tensor();
-  const kernels::AttentionLayout layout{.offsets = offsets.host<std::int64_t>().data(),
-                                        .cells_by_length = order.host<std::int32_t>().data(),
-                                        .cells = order.numel(),
-                                        .longest = longest,
-                                        .heads = heads,
-                                        .head_size = qkv_in.shape()[1] / (3 * heads),
-                                        .workers = thread_count(),
-                                        .dtype = qkv_in.dtype()};
   Tensor y = Tensor::empty({rows, heads * layout.head_size}, layout.dtype, qkv_in.device());
   Tensor log_sums = Tensor::empty({rows, heads}, accumulation_type(layout.dtype), qkv_in.device());
   Tensor scratch = workspace(attention_forward_workspace(layout, cpu_stream()));

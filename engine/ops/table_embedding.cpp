@@ -37,16 +37,15 @@ Var table_embedding(const Var& table, const Var& value_weight, const Tensor& val
                     const TokenGroups& groups) {
   check_matrix(kOp, "table", table.value());
   const Tensor& from = table.value();
-  const DType dtype = from.dtype();
-  const std::int64_t columns = from.shape()[1];
   check_groups(groups, from.shape()[0]);
   const std::int64_t tokens = groups.row_of_token.numel();
+  const std::int64_t columns = from.shape()[1];
   if (value_weight.defined()) {
-    check_tensor(kOp, "value_weight", value_weight.value(), {columns}, dtype);
-    check_tensor(kOp, "values", values, {tokens}, accumulation_type(dtype));
+    check_tensor(kOp, "value_weight", value_weight.value(), {columns}, from.dtype());
+    check_tensor(kOp, "values", values, {tokens}, accumulation_type(from.dtype()));
   }
   const Tensor read_values = value_weight.defined() ? values : Tensor();
-  Tensor y = Tensor::empty({tokens, columns}, dtype, from.device());
+  Tensor y = Tensor::empty({tokens, columns}, from.dtype(), from.device());
   kernels::launch(
       kernels::TableEmbeddingForwardArgs{
           .table = from.data(),
@@ -56,7 +55,7 @@ Var table_embedding(const Var& table, const Var& value_weight, const Tensor& val
           .y = y.data(),
           .tokens = tokens,
           .columns = columns,
-          .dtype = dtype},
+          .dtype = from.dtype()},
       from.device());
   return Var::record(kOp, y, {table, value_weight},
                      [read_values, order = groups.token_order, offsets = groups.group_offsets](

@@ -13,9 +13,8 @@
 
 namespace lodestone::kernels {
 
-inline constexpr std::int64_t kTile =
-    96;  // queries or keys: a multiple of kTileRows and kTileColumns
-static_assert(kTile % kTileRows == 0 && kTile % kTileColumns<float> == 0);
+inline constexpr std::int64_t kTile = 96;  // queries or keys
+static_assert(kTile % kTileRows == 0 && kTile % kTileColumns<float> == 0 && kTile % 4 == 0);
 inline constexpr std::int64_t kWordsAtOnce = 4 * kRandomLanes;
 
 constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
