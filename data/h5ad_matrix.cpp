@@ -61,7 +61,7 @@ std::vector<std::int64_t> read_offsets(const Dataset& indptr, std::int64_t lines
   check_input(indptr.kind() == Kind::kInteger, "{}: must hold integers", indptr.where());
   std::vector<std::int64_t> offsets = indptr.read<std::int64_t>();
   check_input(static_cast<std::int64_t>(offsets.size()) == lines + 1,
-              "{}: has {} entries, but a matrix of {} rows needs {}", indptr.where(),
+              "{}: has {} entries for {} rows or columns, {} are expected", indptr.where(),
               offsets.size(), lines, lines + 1);
   const bool too_long_for_32_bits =
       indptr.element_bytes() <= 4 && entries > std::numeric_limits<std::int32_t>::max();

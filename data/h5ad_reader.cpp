@@ -22,7 +22,7 @@ bool is_valid(float value, bool allow_noninteger) {
 }
 
 const char* fault_of(float value) {
-  if (std::isnan(value)) return "not a number";
+  if (std::isnan(value)) return "undefined";
   if (std::isinf(value)) return "infinite";
   return value < 0 ? "negative" : "fractional";
 }
@@ -40,12 +40,12 @@ std::vector<std::string> candidates(const File& file, const CellSourceOptions& o
     std::vector<std::string> names;
     for (const char* name : {"layers/counts", "raw/X", "X"})
       if (file.has(name)) names.emplace_back(name);
-    check_input(!names.empty(), "{} has none of layers/counts, raw/X and X", file.where());
+    check_input(!names.empty(), "{}: has none of layers/counts, raw/X and X", file.where());
     return names;
   }
   check(wanted == "X" || wanted == "raw/X" || (wanted.starts_with("layers/") && wanted.size() > 7),
         "matrix '{}' is unknown: choose auto, X, raw/X or layers/NAME", wanted);
-  check_input(file.has(wanted), "{} has no matrix {}", file.where(), wanted);
+  check_input(file.has(wanted), "{}: has no matrix {}", file.where(), wanted);
   return {wanted};
 }
 
@@ -70,8 +70,9 @@ Choice choose(const File& file, const CellSourceOptions& options) {
     }
   }
   fail(ErrorKind::kBadInput,
-       "{} no raw counts found: {}; give the file with non-negative integer counts{}", file.where(),
-       faults, options.allow_noninteger ? "" : ", or allow values that are not integers");
+       "{}: no raw counts found: {}; give the file with non-negative integer counts{}",
+       file.where(), faults,
+       options.allow_noninteger ? "" : ", or allow values that are not integers");
 }
 
 class H5adSource : public CellSource {

@@ -62,7 +62,7 @@ class Object {
  public:
   explicit Object(Handle handle) : handle_(std::move(handle)) {}
   std::int64_t id() const { return handle_.id(); }
-  // "cells.h5ad: X/indptr", for messages.
+  // "cells.h5ad: X/indptr", or "cells.h5ad" for the root, for messages.
   std::string where() const;
 
   bool has_attribute(const std::string& name) const;

@@ -7,9 +7,10 @@
 namespace lodestone::hdf5 {
 namespace {
 
+// "cells.h5ad: X/indptr" for a member that may not exist.
 std::string member(const Group& group, const std::string& name) {
-  const std::string where = group.where();
-  return where.ends_with(": /") ? where.substr(0, where.size() - 1) + name : where + "/" + name;
+  const bool is_root = H5Iget_name(group.id(), nullptr, 0) <= 1;
+  return group.where() + (is_root ? ": " : "/") + name;
 }
 
 H5I_type_t type_of_member(const Group& group, const std::string& name) {

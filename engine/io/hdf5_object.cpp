@@ -129,7 +129,8 @@ std::string Object::where() const {
     return value;
   };
   const std::string object = text(H5Iget_name);
-  return fmt::format("{}: {}", text(H5Fget_name), object.size() > 1 ? object.substr(1) : "/");
+  if (object.size() <= 1) return text(H5Fget_name);
+  return fmt::format("{}: {}", text(H5Fget_name), object.substr(1));
 }
 
 namespace {

@@ -187,10 +187,12 @@ TEST_F(Hdf5Test, WrongRequestsAreNamed) {
               HasSubstr("wrong.h5: names: must hold numbers"));
   EXPECT_THAT(message([&] { file.dataset("x").read_texts(); }), HasSubstr("must hold strings"));
   EXPECT_THAT(message([&] { file.dataset("y"); }), HasSubstr("wrong.h5: y: no such dataset"));
+  EXPECT_THAT(message([&] { file.dataset("x").text_attribute("unit"); }),
+              HasSubstr("wrong.h5: x: attribute 'unit' is missing"));
   EXPECT_THAT(message([&] { file.group("x"); }), HasSubstr("no such group"));
   EXPECT_THAT(message([&] { file.dataset("x").read_rows<float>(1, 3); }), HasSubstr("rows [1, 3)"));
   EXPECT_THAT(message([&] { file.text_attribute("version"); }),
-              HasSubstr("attribute 'version' is missing"));
+              HasSubstr("wrong.h5: attribute 'version' is missing"));
 }
 
 }  // namespace
