@@ -58,6 +58,9 @@ void check_tables(const std::vector<PriorTable>& tables, const std::string& file
                 tables[0].name, first.text(), table.name, shape.text());
     check_input(table.present.numel() == shape[0], "{}: {}{} has {} elements, expected {}", file,
                 table.name, kPresentSuffix, table.present.numel(), shape[0]);
+    const auto present = table.present.host<std::uint8_t>();
+    check_input(std::all_of(present.begin(), present.end(), [](auto flag) { return flag <= 1; }),
+                "{}: {}{} must hold 0 and 1 only", file, table.name, kPresentSuffix);
     const auto values = table.values.host<float>();
     const auto bad = std::find_if_not(values.begin(), values.end(),
                                       [](float value) { return std::isfinite(value); });
