@@ -102,8 +102,9 @@ ObsColumn read_categorical(const Group& group, const std::string& name) {
   check_input(codes.kind() == Kind::kInteger, "{}: must hold integers", codes.where());
   const auto categories = static_cast<std::int64_t>(column.categories.size());
   for (const std::int64_t code : codes.read<std::int64_t>()) {
-    check_input(code >= -1 && code < categories, "{}: code {} of row {} is outside [-1, {})",
-                codes.where(), code, column.codes.size(), categories);
+    if (code < -1 || code >= categories)
+      fail(ErrorKind::kBadInput, "{}: code {} of row {} is outside [-1, {})", codes.where(), code,
+           column.codes.size(), categories);
     column.codes.push_back(static_cast<std::int32_t>(code));
   }
   return column;
@@ -180,8 +181,9 @@ void check_unique(const std::vector<GeneRecord>& genes, const Group& frame) {
   std::unordered_map<std::string_view, std::size_t> row_of_id;
   for (std::size_t row = 0; row < genes.size(); ++row) {
     const auto [first, is_new] = row_of_id.try_emplace(genes[row].id, row);
-    check_input(is_new, "{}: gene id '{}' stands in rows {} and {}; make gene ids unique",
-                frame.where(), genes[row].id, first->second, row);
+    if (!is_new)
+      fail(ErrorKind::kBadInput, "{}: gene id '{}' stands in rows {} and {}; make gene ids unique",
+           frame.where(), genes[row].id, first->second, row);
   }
 }
 

@@ -94,9 +94,12 @@ Compressed open_compressed(const Group& group, std::int64_t lines, std::int64_t 
 // not fit 32 bits is out of range too.
 void read_indices(const Compressed& matrix, std::int64_t begin, std::span<std::int32_t> out) {
   matrix.indices.read_rows_into(begin, out);
-  for (std::size_t i = 0; i < out.size(); ++i)
-    check_input(out[i] >= 0 && out[i] < matrix.width, "{}: entry {} is {}, outside [0, {})",
-                matrix.indices.where(), begin + static_cast<std::int64_t>(i), out[i], matrix.width);
+  const auto bad = std::find_if(out.begin(), out.end(), [&](std::int32_t index) {
+    return index < 0 || index >= matrix.width;
+  });
+  if (bad != out.end())
+    fail(ErrorKind::kBadInput, "{}: entry {} is {}, outside [0, {})", matrix.indices.where(),
+         begin + (bad - out.begin()), *bad, matrix.width);
 }
 
 class CsrMatrix : public StoredMatrix {

@@ -144,10 +144,7 @@ class H5adSource : public CellSource {
       const std::int32_t gene = block.genes[i];
       const float count = block.counts[i];
       if (!is_valid(count, allow_noninteger_)) refuse(block.first_cell + row, gene, count);
-      check_input(i + 1 == to || block.genes[i + 1] != gene,
-                  "{}: {}: cell '{}' holds gene '{}' twice", path_.string(), name_,
-                  cell_ids_[static_cast<std::size_t>(block.first_cell + row)],
-                  genes_[static_cast<std::size_t>(gene)].id);
+      if (i + 1 < to && block.genes[i + 1] == gene) refuse_repeated(block.first_cell + row, gene);
       if (count == 0) continue;
       block.genes[place] = gene;
       block.counts[place++] = count;
@@ -171,6 +168,11 @@ class H5adSource : public CellSource {
          "counts",
          path_.string(), name_, cell_ids_[static_cast<std::size_t>(cell)],
          genes_[static_cast<std::size_t>(gene)].id, fault_of(value), value);
+  }
+
+  [[noreturn]] void refuse_repeated(std::int64_t cell, std::int32_t gene) const {
+    fail(ErrorKind::kBadInput, "{}: {}: cell '{}' holds gene '{}' twice", path_.string(), name_,
+         cell_ids_[static_cast<std::size_t>(cell)], genes_[static_cast<std::size_t>(gene)].id);
   }
 
   std::filesystem::path path_;

@@ -194,15 +194,16 @@ void H5adWriter::append(const CellBlock& block) {
   check(block.cells() >= 0 && block.genes.size() == block.counts.size() &&
             block.offsets.back() == static_cast<std::int64_t>(block.genes.size()),
         "{}: a block's offsets, genes and counts disagree", impl_->target.string());
+  const std::string target = impl_->target.string();
   std::vector<std::int32_t> counts;
   counts.reserve(block.counts.size());
   for (std::size_t i = 0; i < block.counts.size(); ++i) {
     const float count = block.counts[i];
     // 2^31 is the first float that int32 does not hold.
     check(count >= 0 && count < 2147483648.0F && count == std::floor(count),
-          "{}: the value {} is not a 32-bit count", impl_->target.string(), count);
+          "{}: the value {} is not a 32-bit count", target, count);
     check(block.genes[i] >= 0 && static_cast<std::size_t>(block.genes[i]) < impl_->genes,
-          "{}: gene {} is outside [0, {})", impl_->target.string(), block.genes[i], impl_->genes);
+          "{}: gene {} is outside [0, {})", target, block.genes[i], impl_->genes);
     counts.push_back(static_cast<std::int32_t>(count));
   }
   impl_->data->append<std::int32_t>(counts);
