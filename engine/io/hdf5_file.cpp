@@ -26,6 +26,13 @@ Handle make_space(const std::vector<std::int64_t>& shape, bool growable) {
   return Handle(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), limits.data()));
 }
 
+// Without the time of creation, so that the same contents are the same bytes.
+Handle dataset_plan() {
+  Handle plan(H5Pcreate(H5P_DATASET_CREATE));
+  H5Pset_obj_track_times(plan.id(), false);
+  return plan;
+}
+
 Dataset create_dataset_of(const Group& group, const std::string& name, hid_t type, hid_t space,
                           hid_t plan) {
   return Dataset(Handle(call(member(group, name), "create it", H5Dcreate2, group.id(), name.c_str(),
@@ -34,7 +41,8 @@ Dataset create_dataset_of(const Group& group, const std::string& name, hid_t typ
 
 Dataset create_filled(const Group& group, const std::string& name, hid_t type, hid_t space,
                       const void* values) {
-  Dataset created = create_dataset_of(group, name, type, space, H5P_DEFAULT);
+  const Handle plan = dataset_plan();
+  Dataset created = create_dataset_of(group, name, type, space, plan.id());
   if (H5Sget_simple_extent_npoints(space) > 0)
     call(created.where(), "write it", H5Dwrite, created.id(), type, hid_t{H5S_ALL}, hid_t{H5S_ALL},
          hid_t{H5P_DEFAULT}, values);
@@ -124,7 +132,7 @@ Group Group::create_group(const std::string& name) {
 Dataset Group::create_dataset(const std::string& name, Number type,
                               const std::vector<std::int64_t>& shape, std::int64_t chunk_rows,
                               int deflate) {
-  const Handle plan(H5Pcreate(H5P_DATASET_CREATE));
+  const Handle plan = dataset_plan();
   if (chunk_rows == 0) {
     H5Pset_alloc_time(plan.id(), H5D_ALLOC_TIME_EARLY);
   } else {
