@@ -10,9 +10,7 @@ namespace lodestone {
 
 namespace {
 
-Tensor one() {
-  return Tensor::from(std::vector<float>{1});
-}
+using Clock = std::chrono::steady_clock;
 
 double model_flops(const ModelConfig& model, const GlobalBatch& batch) {
   std::vector<std::int64_t> lengths;
@@ -24,14 +22,13 @@ double model_flops(const ModelConfig& model, const GlobalBatch& batch) {
   return model.training_flops(lengths, batch.chosen);
 }
 
-// Sums over chosen positions.
-struct LossSums {
-  double id = 0, value = 0;
-  void add(const Losses& losses) {
-    id += losses.id_sum;
-    value += losses.value_sum;
-  }
-};
+// The means that a report holds, of sums over `chosen` positions.
+template <class Report>
+void set_losses(Report& report, const LossSums& sums, std::int64_t chosen) {
+  report.id_loss = sums.id / static_cast<double>(chosen);
+  report.value_loss = sums.value / static_cast<double>(chosen);
+  report.loss = kGeneLossWeight * report.id_loss + kValueLossWeight * report.value_loss;
+}
 
 void check_finite(const LossSums& sums, std::int64_t step, const ParameterStore& store) {
   if (std::isfinite(sums.id) && std::isfinite(sums.value)) return;
@@ -73,37 +70,36 @@ ForwardContext Trainer::context(bool training) const {
 }
 
 StepReport Trainer::step(const GlobalBatch& batch) {
-  const auto start = std::chrono::steady_clock::now();
-  const ForwardContext forward = context(true);
-  LossSums sums;
-  StepReport report;
-  report.learning_rate = learning_rate(config_.schedule, steps_done_, total_steps_);
+  const auto start = Clock::now();
+  StepReport report{.batch_cells = batch.cells,
+                    .batch_tokens = batch.tokens,
+                    .learning_rate = learning_rate(config_.schedule, steps_done_, total_steps_),
+                    .model_flops = model_flops(model_.network.config(), batch),
+                    .wait_seconds = batch.wait_seconds};
   if (batch.chosen > 0) {
-    model_.store.zero_gradients();
-    TokenTable table = model_.network.token_table(batch.micro_batches, forward);
-    for (const Batch& micro : batch.micro_batches) {
-      if (micro.chosen() == 0) continue;
-      const Losses losses = model_.network.losses(micro, table, forward, batch.chosen);
-      sums.add(losses);
-      check_finite(sums, steps_done_ + 1, model_.store);
-      backward(losses.total, one());
-    }
-    table.backward();
+    set_losses(report, accumulate_gradients(batch), batch.chosen);
     report.gradient_norm = optimizer_.gradient_norm();
     optimizer_.update(report.learning_rate, report.gradient_norm);
   }
-  const auto chosen = static_cast<double>(std::max<std::int64_t>(1, batch.chosen));
   report.step = ++steps_done_;
-  report.batch_cells = batch.cells;
-  report.batch_tokens = batch.tokens;
-  report.id_loss = sums.id / chosen;
-  report.value_loss = sums.value / chosen;
-  report.loss = kGeneLossWeight * report.id_loss + kValueLossWeight * report.value_loss;
-  report.model_flops = model_flops(model_.network.config(), batch);
-  report.wait_seconds = batch.wait_seconds;
-  report.seconds = batch.wait_seconds +
-                   std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.seconds = batch.wait_seconds + std::chrono::duration<double>(Clock::now() - start).count();
   return report;
+}
+
+LossSums Trainer::accumulate_gradients(const GlobalBatch& batch) {
+  const ForwardContext forward = context(true);
+  LossSums sums;
+  model_.store.zero_gradients();
+  TokenTable table = model_.network.token_table(batch.micro_batches, forward);
+  for (const Batch& micro : batch.micro_batches) {
+    if (micro.chosen() == 0) continue;
+    const Losses losses = model_.network.losses(micro, table, forward, batch.chosen);
+    sums.add(losses);
+    check_finite(sums, steps_done_ + 1, model_.store);
+    backward(losses.total, Tensor::from(std::vector<float>{1}));
+  }
+  table.backward();
+  return sums;
 }
 
 ValidationReport Trainer::validate(const TokenDirectory& data,
@@ -121,10 +117,7 @@ ValidationReport Trainer::validate(const TokenDirectory& data,
     const TokenTable table = model_.network.token_table({&batch, 1}, forward);
     sums.add(model_.network.losses(batch, table, forward, batch.chosen()));
   }
-  const auto chosen = static_cast<double>(std::max<std::int64_t>(1, report.chosen));
-  report.id_loss = sums.id / chosen;
-  report.value_loss = sums.value / chosen;
-  report.loss = kGeneLossWeight * report.id_loss + kValueLossWeight * report.value_loss;
+  if (report.chosen > 0) set_losses(report, sums, report.chosen);
   return report;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "data/loader.h"
 #include "model/model_directory.h"
@@ -9,6 +10,15 @@
 #include "train/metrics.h"
 
 namespace lodestone {
+
+// Of the losses, over chosen positions.
+struct LossSums {
+  double id = 0, value = 0;
+  void add(const Losses& losses) {
+    id += losses.id_sum;
+    value += losses.value_sum;
+  }
+};
 
 // Trains a model, one global batch at a time. What it computes depends on the model, the settings,
 // the batches and the number of threads alone.
@@ -33,6 +43,8 @@ class Trainer {
 
  private:
   ForwardContext context(bool training) const;
+  // Into the store; they are those of the loss of the whole global batch.
+  LossSums accumulate_gradients(const GlobalBatch& batch);
   Model& model_;
   TrainConfig config_;
   std::int64_t total_steps_, steps_done_ = 0;
