@@ -63,6 +63,7 @@ TEST(GeneTable, BadTablesAreRefusedByName) {
   refuses("no column with the Ensembl ids; expected a header with one of ensembl_id",
           "name\tcolour\nA\tred\n");
   refuses("is empty", "");
+  refuses("is no text table", "\x89HDF\r\n\x1a\n");
   refuses("line 2: has 1 tab-separated fields, the header has 2",
           "gene_id\tsymbol\n" + human_id(1) + "\n");
   refuses("no row has a human or mouse Ensembl gene id", "gene_id\nA\nB\n");
