@@ -17,7 +17,7 @@
 namespace lodestone {
 namespace {
 
-constexpr std::int64_t kValuesPerBlock = 4'000'000;  // cells x genes made at once
+constexpr std::int64_t kValuesPerBlock = 1'000'000;  // cells x genes made at once
 
 std::vector<std::string> numbered(const char* stem, std::int64_t count) {
   std::vector<std::string> names;
