@@ -153,7 +153,7 @@ TEST(RunReport, ShowsResultsAsTablesAndBars) {
   inputs.results = {result};
   const RunReport report = make_report(inputs);
   EXPECT_EQ(report.figures.back().name, "result-8");
-  EXPECT_THAT(report.figures.back().figure.csv, HasSubstr("a.h5ad · model,0.9"));
+  EXPECT_THAT(report.figures.back().figure.csv, HasSubstr("name,accuracy\nmodel,0.9\nPCA,0.7\n"));
   EXPECT_THAT(report.html, HasSubstr("<td>12,000</td><td>PCA</td><td>0.7</td>"));
   expect_well_formed(report.html.substr(report.html.find('\n')));
   std::ofstream(result) << "{";

@@ -10,7 +10,7 @@
 namespace lodestone::tools {
 namespace {
 
-constexpr double kWantedIntervals = 5;
+constexpr double kWantedIntervals = 6;
 
 // The smallest of 1, 2, 5 times a power of ten that is not below `step`.
 double nice_step(double step) {

@@ -20,13 +20,13 @@ h2 { margin: 44px 0 14px; font-size: 20px; padding-top: 18px; border-top: 1px so
 h3 { margin: 26px 0 10px; font-size: 16px; }
 p { max-width: 78ch; margin: 8px 0 14px; }
 .remark { background: #fff7e6; border-left: 4px solid #e2a214; padding: 9px 14px; }
-.figures { display: grid; gap: 18px; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); }
+.figures { display: grid; gap: 18px; grid-template-columns: repeat(auto-fill, minmax(min(480px, 100%), 1fr)); }
 .card, figure { background: #fff; border: 1px solid var(--line); border-radius: 10px; margin: 0; }
 figure { padding: 8px 8px 12px; min-width: 0; }
 figure svg { display: block; width: 100%; height: auto; }
 figcaption { padding: 4px 12px 0; color: var(--soft); font-size: 13px; }
 dl.key { display: grid; gap: 14px; margin: 0;
-  grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 dl.key .card { padding: 14px 18px; }
 dl.key dt { color: var(--soft); font-size: 13px; }
 dl.key dd { margin: 2px 0 0; font-size: 24px; font-weight: 600; font-variant-numeric: tabular-nums; }

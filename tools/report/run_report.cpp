@@ -49,13 +49,13 @@ void add_embedding(HtmlPage& page, RunReport& report, const ReportInputs& inputs
   EmbeddingFigures embedding =
       embedding_figures(inputs.embedding, inputs.embedding_name, inputs.colour_by);
   page.section("Cell embeddings");
-  page.paragraph(
-      fmt::format("{} cells with {} numbers each, from {}, along their first two principal "
-                  "components{}.",
-                  grouped(embedding.cells), embedding.columns, inputs.embedding.filename().string(),
-                  embedding.shown < embedding.cells
-                      ? fmt::format("; {} of them, evenly spaced", grouped(embedding.shown))
-                      : ""));
+  page.paragraph(fmt::format(
+      "{} cells with {} numbers each, from {}, along their first two principal "
+      "components{}.",
+      grouped(embedding.cells), grouped(embedding.columns), inputs.embedding.filename().string(),
+      embedding.shown < embedding.cells
+          ? fmt::format("; {} of them, evenly spaced", grouped(embedding.shown))
+          : ""));
   if (!embedding.absent.empty())
     page.remark(fmt::format("The file has no obs column {}.", fmt::join(embedding.absent, ", ")));
   std::vector<HtmlPage::Picture> row;
@@ -80,12 +80,23 @@ std::optional<std::size_t> charted_column(const ResultTable& table) {
   return first;
 }
 
+// A row's texts, without what all rows have in common.
+std::string bar_name(const ResultTable& table, const std::vector<nlohmann::ordered_json>& row) {
+  std::string name;
+  for (std::size_t column = 0; column < row.size(); ++column) {
+    const bool differs = std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& other) {
+      return other[column] != row[column];
+    });
+    if (!row[column].is_string() || !differs) continue;
+    name += (name.empty() ? "" : " · ") + row[column].get<std::string>();
+  }
+  return name;
+}
+
 Figure bars_of(const ResultTable& table, std::size_t column) {
   BarChart chart{table.title, table.header[column], {}};
   for (const auto& row : table.rows) {
-    std::string name;
-    for (const auto& cell : row)
-      if (cell.is_string()) name += (name.empty() ? "" : " · ") + cell.get<std::string>();
+    const std::string name = bar_name(table, row);
     const bool ours = name.find("model") != std::string::npos;
     chart.bars.push_back({name, row[column].is_number() ? row[column].get<double>() : NAN, ours});
   }
