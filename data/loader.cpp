@@ -47,10 +47,10 @@ class BatchMaker {
              const LoaderConfig& config, LoaderState start)
       : cells_(cells), subset_(std::move(subset)), config_(config), at_(start) {
     check_config(config, start);
-    check(!subset_.empty(), "loader: {} has no cells to draw from", cells.path().string());
+    check(!subset_.empty(), "loader: {} has no cells to draw from", cells.path().native());
     for (const std::int64_t cell : subset_)
       check(cell >= 0 && cell < cells.cells(), "loader: {} has no cell {}; it holds {}",
-            cells.path().string(), cell, cells.cells());
+            cells.path().native(), cell, cells.cells());
     check(at_.step < steps_per_epoch(), "loader: cannot start at step {} of an epoch of {} steps",
           at_.step, steps_per_epoch());
   }

@@ -15,7 +15,7 @@ struct TokenDirectory::Impl {
     std::int64_t cell;  // within it
   };
   Place place(std::int64_t cell) const {
-    check(cell >= 0 && cell < manifest.cells, "{}: has no cell {}; it holds {}", path.string(),
+    check(cell >= 0 && cell < manifest.cells, "{}: has no cell {}; it holds {}", path.native(),
           cell, manifest.cells);
     const auto after = std::upper_bound(first_cells.begin(), first_cells.end(), cell);
     const auto index = static_cast<std::size_t>(after - first_cells.begin()) - 1;

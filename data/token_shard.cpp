@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::int64_t kCellsPerThread = 256;
 
+// Messages below take path().native(): unlike path().string() it is not copied for every number
+// that is checked.
+
 // The elements of a one-dimensional dataset where they lie in the mapped file.
 template <class T>
 std::span<const T> map_dataset(const hdf5::File& file, const std::string& name,
@@ -63,13 +66,13 @@ TokenShard::TokenShard(const std::filesystem::path& path, const ShardRecord& rec
 void TokenShard::check_offsets() const {
   const auto tokens = static_cast<std::int64_t>(tokens_.size());
   check_input(offsets_.front() == 0 && offsets_.back() == tokens,
-              "{}: its offsets go from {} to {}, expected 0 to {}", file_.path().string(),
+              "{}: its offsets go from {} to {}, expected 0 to {}", file_.path().native(),
               offsets_.front(), offsets_.back(), tokens);
   for (std::size_t cell = 0; cell + 1 < offsets_.size(); ++cell)
     check_input(offsets_[cell] < offsets_[cell + 1],
                 "{}: the offsets of cell {} are {} and {}; they must ascend, and a cell has at "
                 "least one token",
-                file_.path().string(), cell, offsets_[cell], offsets_[cell + 1]);
+                file_.path().native(), cell, offsets_[cell], offsets_[cell + 1]);
 }
 
 void TokenShard::check_cells(std::int64_t vocabulary_size) const {
@@ -81,21 +84,21 @@ void TokenShard::check_cells(std::int64_t vocabulary_size) const {
 void TokenShard::check_cell(std::int64_t cell, std::int64_t vocabulary_size) const {
   const auto species = species_[static_cast<std::size_t>(cell)];
   check_input(species <= static_cast<std::uint8_t>(Species::kMouse),
-              "{}: cell {} has species {}, expected 0 (human) or 1 (mouse)", file_.path().string(),
+              "{}: cell {} has species {}, expected 0 (human) or 1 (mouse)", file_.path().native(),
               cell, species);
   const CellTokens content = (*this)[cell];
   for (std::size_t i = 0; i < content.tokens.size(); ++i) {
     const std::uint32_t token = content.tokens[i];
     const float value = content.values[i];
     check_input(token >= kSpecialTokens && token < vocabulary_size,
-                "{}: cell {} has token {} at position {}, expected {} to {}", file_.path().string(),
+                "{}: cell {} has token {} at position {}, expected {} to {}", file_.path().native(),
                 cell, token, i, kSpecialTokens, vocabulary_size - 1);
     check_input(std::isfinite(value) && value > 0,
                 "{}: cell {} has the value {} at position {}, expected a finite one above 0",
-                file_.path().string(), cell, value, i);
+                file_.path().native(), cell, value, i);
     check_input(i == 0 || value <= content.values[i - 1],
                 "{}: cell {} is not ranked: the value at position {} is above the one before it",
-                file_.path().string(), cell, i);
+                file_.path().native(), cell, i);
   }
 }
 
