@@ -1,5 +1,6 @@
 # Every tests/**/*_test.cpp is a program of its own, linked to the floor that its folder names.
-# Each is one CTest test; labels are the folder's name.
+# Each is one CTest test; labels are the folder's name. OpenMP's threads sleep while they wait, for
+# several tests may share the cores.
 find_package(GTest REQUIRED)
 file(GLOB testing_sources CONFIGURE_DEPENDS tests/testing/*.cpp)
 add_library(lodestone_testing STATIC ${testing_sources})
@@ -21,9 +22,9 @@ foreach(source ${test_sources})
   endif()
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 900
-    ENVIRONMENT "LODESTONE_BINARY=$<TARGET_FILE:lodestone>;LODESTONE_PYTHON=${LODESTONE_PYTHON}")
+    ENVIRONMENT "LODESTONE_BINARY=$<TARGET_FILE:lodestone>;LODESTONE_PYTHON=${LODESTONE_PYTHON};OMP_WAIT_POLICY=passive")
 endforeach()
 # The golden tests again, on the fixture of our own making: other sizes, odd lengths, head size 32.
 add_test(NAME golden_odd_test COMMAND golden_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-set_tests_properties(golden_odd_test PROPERTIES LABELS model ENVIRONMENT "GOLDEN_DIR=tests/golden/odd")
+set_tests_properties(golden_odd_test PROPERTIES LABELS model ENVIRONMENT "GOLDEN_DIR=tests/golden/odd;OMP_WAIT_POLICY=passive")
 add_test(NAME layers COMMAND tools/check_layers.sh WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
