@@ -1,7 +1,23 @@
+#include <malloc.h>
+
 #include "tools/commands/commands.h"
+
+namespace {
+
+// Activations come and go every step. By default the C library gives blocks above 32 MiB back to
+// the system each time, and half of a step would be page faults.
+void keep_memory() {
+  constexpr int kLarge = 1 << 30;
+  mallopt(M_MMAP_THRESHOLD, kLarge);
+  mallopt(M_TRIM_THRESHOLD, kLarge);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace lodestone::tools;
+  keep_memory();
   CommandLine line;
   add_doctor(line);
   add_simulate(line);
