@@ -25,6 +25,8 @@ std::string value_text(const ordered_json& value) {
   if (value.is_number_integer()) return grouped(value.get<std::int64_t>());
   if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
   if (!value.is_array()) return value.dump();
+  if (!value.empty() && value.front().is_number_integer())  // a shape
+    return fmt::format("[{}]", fmt::join(value.get<std::vector<std::int64_t>>(), ", "));
   std::vector<std::string> parts;
   for (const ordered_json& part : value) parts.push_back(value_text(part));
   return fmt::format("{}", fmt::join(parts, ", "));

@@ -70,23 +70,16 @@ void Manifest::add(const std::string& key, ordered_json value) {
   facts_[key] = std::move(value);
 }
 
-ordered_json Manifest::json(std::optional<int> exit) const {
-  ordered_json json = facts_;
-  const auto seconds = std::chrono::time_point_cast<std::chrono::seconds>(start_);
-  json["start"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                              fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
-  json["wall_seconds"] =
+void Manifest::write(const fs::path& output, int exit) const {
+  ordered_json manifest = facts_;
+  manifest["start"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                                  fmt::gmtime(std::chrono::system_clock::to_time_t(start_)));
+  manifest["wall_seconds"] =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - clock_).count();
-  json["exit"] = exit ? ordered_json(*exit) : ordered_json(nullptr);
-  return json;
-}
-
-void Manifest::write(const fs::path& output, std::optional<int> exit) {
-  begun_.insert(output);
+  manifest["exit"] = exit;
   const bool directory = fs::is_directory(output);
   const fs::path file =
       directory ? output / "manifest.json" : fs::path(output.string() + ".manifest.json");
-  ordered_json manifest = json(exit);
   if (ordered_json own = directory ? own_manifest(file) : nullptr;
       own.is_object() && own.value("made_by", "") != "lodestone") {
     own["run"] = std::move(manifest);

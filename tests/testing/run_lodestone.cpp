@@ -1,5 +1,6 @@
 #include "tests/testing/run_lodestone.h"
 
+#include <fmt/format.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -13,10 +14,16 @@ namespace lodestone::testing {
 
 namespace {
 
+// One word of the shell.
 std::string quoted(const std::string& text) {
-  std::string safe = "'";
-  for (const char c : text) safe += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return safe + "'";
+  std::string safe;
+  for (const char c : text) {
+    if (c == '\'')
+      safe.append("'\\''");
+    else
+      safe.push_back(c);
+  }
+  return fmt::format("'{}'", safe);
 }
 
 std::string contents(const std::filesystem::path& file) {
@@ -37,10 +44,11 @@ Outcome run_lodestone(const std::vector<std::string>& arguments,
   const TemporaryFolder folder;
   const auto out = folder / "out", err = folder / "err";
   std::string command = "env";
-  for (const std::string& assignment : environment) command += " " + quoted(assignment);
-  command += " " + quoted(std::getenv("LODESTONE_BINARY"));
-  for (const std::string& argument : arguments) command += " " + quoted(argument);
-  command += " >" + quoted(out.string()) + " 2>" + quoted(err.string()) + " </dev/null";
+  for (const std::string& assignment : environment)
+    command += fmt::format(" {}", quoted(assignment));
+  command += fmt::format(" {}", quoted(std::getenv("LODESTONE_BINARY")));
+  for (const std::string& argument : arguments) command += fmt::format(" {}", quoted(argument));
+  command += fmt::format(" >{} 2>{} </dev/null", quoted(out.string()), quoted(err.string()));
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(out), contents(err)};
 }

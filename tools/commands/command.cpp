@@ -2,9 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "engine/core/check.h"
@@ -61,6 +63,11 @@ std::string value_hint(const config::Field& field) {
   if (value.size() >= 2 && value.front() == '"') value = value.substr(1, value.size() - 2);
   if (value.empty() || value == "[]") return kind;
   return fmt::format("{}{}[{}]", kind, kind.empty() ? "" : " ", value);
+}
+
+// The folder a file or directory lies in: "runs" for "runs/a" and "runs/a/"; empty for "a".
+fs::path folder_of(const fs::path& path) {
+  return path.has_filename() ? path.parent_path() : path.parent_path().parent_path();
 }
 
 // The values of a text or list setting that are not empty.
@@ -124,9 +131,9 @@ CLI::App* CommandLine::Impl::make_app(const CommandText& text) {
     const auto found =
         app.get_subcommands([&](CLI::App* known) { return known->get_name() == group; });
     parent = found.empty() ? nullptr : found.front();
-    if (!parent)
-      parent = app.add_subcommand(group, "A group of commands; see lodestone " + group + " --help")
-                   ->group("Commands");
+    if (!parent) parent = app.add_subcommand(group)->group("Commands");
+    const std::string known_names = parent->get_description();
+    parent->description(known_names.empty() ? text.summary : known_names + "; " + text.summary);
     parent->require_subcommand(1);
     name = name.substr(space + 1);
   }
@@ -271,9 +278,9 @@ void CommandLine::Impl::check_paths(const Entry& entry) const {
     for (const std::string& input : inputs)
       check(!fs::exists(output_path) || !fs::equivalent(input, output_path),
             "{}: input and output are the same; give another output", output_path);
-    if (const fs::path parent = fs::path(output_path).parent_path(); !parent.empty())
-      check(!fs::exists(parent) || fs::is_directory(parent),
-            "{}: cannot be written, {} is not a directory", output_path, parent.string());
+    if (const fs::path folder = folder_of(output_path); !folder.empty())
+      check(!fs::exists(folder) || fs::is_directory(folder),
+            "{}: cannot be written, {} is not a directory", output_path, folder.string());
   }
 }
 
@@ -309,19 +316,21 @@ int CommandLine::Impl::execute(const Entry& entry) {
   if (output.dry_run && !command.text.plans) return dry_run(entry);
 
   Run run(run_settings, output, Manifest(argv, ordered_json::parse(config::to_json(entry.fields))));
-  const auto outputs = paths(entry, command.text.outputs);
-  if (!output.dry_run && !outputs.empty()) {
+  std::vector<std::string> outputs;
+  if (!output.dry_run) outputs = paths(entry, command.text.outputs);
+  if (!outputs.empty())
     for (const std::string& path : paths(entry, command.text.inputs))
       run.manifest().add_input(path);
-    for (const std::string& path : outputs)
-      if (fs::path(path).has_parent_path()) fs::create_directories(fs::path(path).parent_path());
+  std::set<std::string> old;
+  for (const std::string& path : outputs) {
+    if (fs::exists(path)) old.insert(path);
+    if (const fs::path folder = folder_of(path); !folder.empty()) fs::create_directories(folder);
   }
   const int code = exit_code_of([&] { return command.body(run); });
-  // A failed command leaves its manifest only where it had begun one.
-  if (!output.dry_run)
-    for (const std::string& path : outputs)
-      if (fs::exists(path) && (code == 0 || run.manifest().begun_at(path)))
-        run.manifest().write(path, code);
+  // What a failed command left of an earlier one keeps the manifest of that one.
+  const bool failed = code != kExitOk && code != kExitRequeue;
+  for (const std::string& path : outputs)
+    if (fs::exists(path) && !(failed && old.contains(path))) run.manifest().write(path, code);
   return code;
 }
 
