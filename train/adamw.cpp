@@ -27,17 +27,18 @@ double sum_of_squares(std::span<const float> x) {
   return std::accumulate(lanes.begin(), lanes.end(), 0.0);
 }
 
-// The factors of one update, in f32.
+// The factors of one update. What is added is rounded from f64: 1 - beta2 in f32 would be wrong in
+// its fifth digit.
 struct Factors {
-  float gradient_scale, keep, beta1, beta2, rate, root_correction, eps;
+  float gradient_scale, keep, beta1, add1, beta2, add2, rate, root_correction, eps;
 };
 
 void update_elements(const Factors& f, std::int64_t n, const float* __restrict gradient,
                      float* __restrict master, float* __restrict first, float* __restrict second) {
   for (std::int64_t i = 0; i < n; ++i) {
     const float g = f.gradient_scale * gradient[i];
-    first[i] = f.beta1 * first[i] + (1 - f.beta1) * g;
-    second[i] = f.beta2 * second[i] + (1 - f.beta2) * g * g;
+    first[i] = f.beta1 * first[i] + f.add1 * g;
+    second[i] = f.beta2 * second[i] + f.add2 * g * g;
     const float denominator = std::sqrt(second[i]) * f.root_correction + f.eps;
     master[i] = f.keep * master[i] - f.rate * first[i] / denominator;
   }
@@ -102,7 +103,8 @@ void AdamW::update(double learning_rate, double gradient_norm) {
       const double decay = piece.parameter->decay == Decay::kYes ? config_.weight_decay : 0;
       const Factors factors{
           static_cast<float>(scale),         static_cast<float>(1 - learning_rate * decay),
-          static_cast<float>(config_.beta1), static_cast<float>(config_.beta2),
+          static_cast<float>(config_.beta1), static_cast<float>(1 - config_.beta1),
+          static_cast<float>(config_.beta2), static_cast<float>(1 - config_.beta2),
           static_cast<float>(rate),          static_cast<float>(root_correction),
           static_cast<float>(config_.eps)};
       update_elements(factors, piece.end - piece.begin, gradient + piece.begin,

@@ -179,7 +179,7 @@ void CommandLine::Impl::add_common_flags(Entry& entry) {
       ->multi_option_policy(take_all)
       ->expected(1)
       ->option_text("FILE");
-  common(to.add_option("--set", assignments, "one setting, for example loader.seed=1; repeatable"))
+  common(to.add_option("--set", assignments, "one setting, for example loader.batch_cells=64; repeatable"))
       ->multi_option_policy(take_all)
       ->expected(1)
       ->option_text("KEY=VALUE");

@@ -25,9 +25,9 @@
 //
 // The frame makes flags of the struct's own fields (max_cells: --max-cells N; a bool: --x and
 // --no-x; a list: may be given repeatedly); fields of nested structs are set by --set
-// loader.seed=1. It fills the struct (default < --config file < environment < --set < flag), checks
-// it, checks that inputs exist, runs the function, and leaves a manifest beside every output that
-// exists afterwards.
+// loader.prefetch=0. It fills the struct (default < --config file < environment < --set < flag),
+// checks it, checks that inputs exist, runs the function, and leaves a manifest beside every output
+// that exists afterwards.
 #include <functional>
 #include <memory>
 #include <string>
