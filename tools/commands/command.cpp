@@ -13,6 +13,7 @@
 #include "engine/core/log.h"
 #include "engine/core/threads.h"
 #include "tools/build_info.h"
+#include "tools/commands/help.h"
 #include "tools/exit_code.h"
 
 namespace lodestone::tools {
@@ -22,22 +23,6 @@ using nlohmann::ordered_json;
 
 namespace {
 
-// "--no-x{false}" is how CLI11 names the negative form of a flag.
-class HelpFormatter : public CLI::Formatter {
- public:
-  HelpFormatter() {
-    column_width(34);
-    label("SUBCOMMAND", "COMMAND");
-    label("OPTIONS", "options");
-    label("Positionals", "Arguments");
-  }
-  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
-    std::string name = CLI::Formatter::make_option_name(option, is_positional);
-    if (const std::size_t at = name.find("{false}"); at != std::string::npos) name.erase(at, 7);
-    return name;
-  }
-};
-
 std::string dashed(std::string name) {
   std::replace(name.begin(), name.end(), '_', '-');
   return name;
@@ -45,24 +30,6 @@ std::string dashed(std::string name) {
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// "N [32]": what a flag takes and what it is when not given.
-std::string value_hint(const config::Field& field) {
-  const std::string kind = std::visit(
-      [](const auto* target) -> std::string {
-        using T = std::remove_cv_t<std::remove_pointer_t<decltype(target)>>;
-        if constexpr (std::is_same_v<T, std::string>) return "TEXT";
-        if constexpr (std::is_same_v<T, std::vector<std::string>>) return "TEXT...";
-        if constexpr (std::is_same_v<T, bool>) return "";
-        if constexpr (std::is_floating_point_v<T>) return "NUMBER";
-        return "N";
-      },
-      field.target);
-  std::string value = config::value_text(field);
-  if (value.size() >= 2 && value.front() == '"') value = value.substr(1, value.size() - 2);
-  if (value.empty() || value == "[]") return kind;
-  return fmt::format("{}{}[{}]", kind, kind.empty() ? "" : " ", value);
 }
 
 // The folder a file or directory lies in: "runs" for "runs/a" and "runs/a/"; empty for "a".
@@ -135,6 +102,7 @@ CLI::App* CommandLine::Impl::make_app(const CommandText& text) {
     const std::string known_names = parent->get_description();
     parent->description(known_names.empty() ? text.summary : known_names + "; " + text.summary);
     parent->require_subcommand(1);
+    parent->footer(fmt::format("lodestone {} COMMAND --help tells more.", group));
     name = name.substr(space + 1);
   }
   CLI::App* made = parent->add_subcommand(name, text.summary);
@@ -179,7 +147,8 @@ void CommandLine::Impl::add_common_flags(Entry& entry) {
       ->multi_option_policy(take_all)
       ->expected(1)
       ->option_text("FILE");
-  common(to.add_option("--set", assignments, "one setting, for example loader.batch_cells=64; repeatable"))
+  common(to.add_option("--set", assignments,
+                       "one setting, for example loader.batch_cells=64; repeatable"))
       ->multi_option_policy(take_all)
       ->expected(1)
       ->option_text("KEY=VALUE");
@@ -363,8 +332,7 @@ void CommandLine::add(Command command) {
   for (const config::Field& field : entry->command.fields) {
     impl_->add_flag(*entry, field);
     if (field.path.find('.') != std::string::npos)
-      nested +=
-          fmt::format("  {} [{}]\n      {}\n", field.path, config::value_text(field), field.help);
+      nested += fmt::format("  {} [{}]\n      {}\n", field.path, shown_value(field), field.help);
   }
   impl_->add_common_flags(*entry);
   if (!nested.empty()) footer += "\n\nSettings for --set and --config:\n" + nested;
