@@ -33,7 +33,8 @@ struct PretrainingScore {
 // epoch. Frequencies have one count added to every gene of the vocabulary.
 // A gene without training cells takes the mean of all values. Interpolation is linear in rank;
 // where only one side shows a value, it takes that. Throws kInvalidArgument when a side of the
-// split is empty or the vocabularies differ, kBadInput when no position shows <mask>.
+// split is empty or the vocabularies differ, kBadInput when no position shows <mask>, kNumeric when
+// a loss is not finite.
 PretrainingScore evaluate_pretraining(
     const Model& model, const TokenDirectory& cells, const Split& split,
     const LoaderConfig& batches,
