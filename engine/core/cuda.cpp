@@ -1,9 +1,10 @@
 #include "engine/core/cuda.h"
 
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
+
+#include "engine/core/log.h"
 
 namespace lodestone {
 
@@ -20,9 +21,8 @@ CudaStream::CudaStream(int device) {
 }
 
 CudaStream::~CudaStream() {
-  if (cudaError_t status = cudaStreamDestroy(stream_); status != cudaSuccess) {
-    std::fprintf(stderr, "cudaStreamDestroy: %s\n", cudaGetErrorString(status));
-  }
+  if (const cudaError_t status = cudaStreamDestroy(stream_); status != cudaSuccess)
+    log::error("cudaStreamDestroy: {}", cudaGetErrorString(status));
 }
 
 bool cuda_available() {
