@@ -2,19 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "engine/core/log.h"
 
 namespace lodestone {
 
 namespace {
-
-std::optional<Species> given_species(const std::string& name) {
-  if (name == "human") return Species::kHuman;
-  if (name == "mouse") return Species::kMouse;
-  return std::nullopt;
-}
 
 // A cell waiting for its micro-batch.
 struct Waiting {
@@ -68,7 +61,7 @@ class Embedder {
            const EmbeddingConfig& config)
       : model_(model),
         config_(config),
-        mapping_(map_genes(source, vocabulary, given_species(config.species))),
+        mapping_(map_genes(source, vocabulary, config.given_species())),
         options_{config.normalise_total, 10000, model.network.config().max_positions},
         tokenizer_(mapping_, vocabulary, options_) {}
 
@@ -141,10 +134,16 @@ void EmbeddingConfig::validate(const ModelConfig& model) const {
   check(pooling != "cls" || model.use_cls_token, "pooling: this model has no CLS token; use mean");
   check(layer >= -1 && layer <= model.layers, "layer: expected -1 to {}, got {}", model.layers,
         layer);
-  check(species == "auto" || given_species(species),
-        "species: expected auto, human or mouse, got {}", species);
+  check(species == "auto" || given_species(), "species: expected auto, human or mouse, got {}",
+        species);
   check(micro_batch_tokens > 0, "micro_batch_tokens: expected more than 0, got {}",
         micro_batch_tokens);
+}
+
+std::optional<Species> EmbeddingConfig::given_species() const {
+  if (species == "human") return Species::kHuman;
+  if (species == "mouse") return Species::kMouse;
+  return std::nullopt;
 }
 
 EmbeddingReport embed_cells(CellSource& source, const Vocabulary& vocabulary, const Model& model,

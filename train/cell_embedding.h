@@ -2,6 +2,7 @@
 // Cells to vectors: the CLS state, or the mean over the gene positions, of a chosen layer.
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct EmbeddingConfig {
   }
   // Throws kInvalidArgument unless the model has that pooling and layer.
   void validate(const ModelConfig& model) const;
+  std::optional<Species> given_species() const;  // nothing = auto
   Pooling pooling_kind() const { return pooling == "mean" ? Pooling::kMean : Pooling::kCls; }
 };
 

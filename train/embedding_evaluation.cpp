@@ -40,6 +40,24 @@ std::vector<std::string> labels_of(const CellSource& source, const std::string& 
        source.path().string(), column);
 }
 
+std::string name_among(std::span<const std::unique_ptr<CellSource>> files,
+                       const std::filesystem::path& path) {
+  const auto same = std::count_if(files.begin(), files.end(), [&](const auto& other) {
+    return other->path().stem() == path.stem();
+  });
+  return same > 1 ? path.string() : path.stem().string();
+}
+
+// The same network with new random weights; what it knows of genes stays.
+std::unique_ptr<Model> untrained(const Model& model, std::uint64_t seed) {
+  const GeneCompass& known = model.network;
+  auto random = std::make_unique<Model>(known.config(), model.store.compute_type(), seed);
+  random->network.set_homologous_index(known.homologous_index());
+  for (const std::string& prior : known.config().priors())
+    random->network.set_prior(prior, known.prior(prior));
+  return random;
+}
+
 Space embed(CellSource& source, const Vocabulary& vocabulary, const Model& model,
             const EmbeddingConfig& config) {
   Space space;
@@ -48,6 +66,26 @@ Space embed(CellSource& source, const Vocabulary& vocabulary, const Model& model
     space.values.insert(space.values.end(), rows.begin(), rows.end());
   });
   return space;
+}
+
+// Maps and labels every file before the first cell is read.
+std::vector<Prepared> prepare(const Model& model, const Vocabulary& vocabulary,
+                              std::span<const std::unique_ptr<CellSource>> files,
+                              const EmbeddingEvaluationConfig& config) {
+  std::vector<Prepared> prepared;
+  for (const std::unique_ptr<CellSource>& file : files)
+    prepared.push_back({file.get(),
+                        map_genes(*file, vocabulary, config.embedding.given_species()),
+                        name_among(files, file->path()),
+                        labels_of(*file, config.label),
+                        {},
+                        {}});
+  const std::unique_ptr<Model> random = untrained(model, config.random_seed);
+  for (Prepared& file : prepared) {
+    file.model = embed(*file.source, vocabulary, model, config.embedding);
+    file.random = embed(*file.source, vocabulary, *random, config.embedding);
+  }
+  return prepared;
 }
 
 // log(1 + 10,000 * count / total) in the columns that column_of_gene gives (-1 = left out); totals
@@ -108,7 +146,7 @@ std::vector<std::int32_t> written_tokens(const Prepared& file, const Vocabulary&
 }
 
 // Principal components of two files over the tokens both write: the first file's rows, then the
-// second's.
+// second's. Without columns when they share no token.
 std::pair<Space, Space> shared_components(const Prepared& a, const Prepared& b,
                                           const Vocabulary& vocabulary, std::int64_t wanted) {
   const auto tokens_a = written_tokens(a, vocabulary), tokens_b = written_tokens(b, vocabulary);
@@ -117,7 +155,7 @@ std::pair<Space, Space> shared_components(const Prepared& a, const Prepared& b,
   for (const std::int32_t token : tokens_a)
     if (token >= 0 && in_b.contains(token))
       column_of_token.emplace(token, static_cast<std::int32_t>(column_of_token.size()));
-  check_input(!column_of_token.empty(), "{} and {} share no gene", a.name, b.name);
+  if (column_of_token.empty()) return {};
   const auto columns = static_cast<std::int64_t>(column_of_token.size());
   const auto space_of = [&](const Prepared& file, std::vector<std::int32_t> tokens) {
     for (std::int32_t& token : tokens) {
@@ -219,16 +257,7 @@ EmbeddingScore describe(const Prepared& reference, const Prepared& query, const 
 std::vector<EmbeddingScore> evaluate_embedding(const Model& model, const Vocabulary& vocabulary,
                                                std::span<const std::unique_ptr<CellSource>> files,
                                                const EmbeddingEvaluationConfig& config) {
-  Model random(model.network.config(), model.store.compute_type(), config.random_seed);
-  random.network.set_homologous_index(model.network.homologous_index());
-  for (const std::string& prior : model.network.config().priors())
-    random.network.set_prior(prior, model.network.prior(prior));
-  std::vector<Prepared> prepared;
-  for (const std::unique_ptr<CellSource>& file : files)
-    prepared.push_back({file.get(), map_genes(*file, vocabulary, std::nullopt),
-                        file->path().stem().string(), labels_of(*file, config.label),
-                        embed(*file, vocabulary, model, config.embedding),
-                        embed(*file, vocabulary, random, config.embedding)});
+  const std::vector<Prepared> prepared = prepare(model, vocabulary, files, config);
   std::vector<EmbeddingScore> scores;
   const auto add = [&](const Prepared& a, const Prepared& b, const Space& pca_a,
                        const Space& pca_b) {
@@ -236,8 +265,8 @@ std::vector<EmbeddingScore> evaluate_embedding(const Model& model, const Vocabul
     if (c.query.cells.empty()) return;
     EmbeddingScore s = describe(a, b, c);
     s.methods = {score("model", c, a.model, b.model, config.neighbours),
-                 score("random weights", c, a.random, b.random, config.neighbours),
-                 score("PCA", c, pca_a, pca_b, config.neighbours)};
+                 score("random weights", c, a.random, b.random, config.neighbours)};
+    if (pca_a.columns > 0) s.methods.push_back(score("PCA", c, pca_a, pca_b, config.neighbours));
     scores.push_back(std::move(s));
   };
   for (const Prepared& file : prepared) {

@@ -36,7 +36,7 @@ struct LabelScore {
 // Labels of the cells of `query` from their neighbours in `reference`. When both are one file, each
 // cell is left out of its own neighbours.
 struct EmbeddingScore {
-  std::string reference, query;
+  std::string reference, query;  // file names without .h5ad; paths where several have one name
   std::int64_t reference_cells = 0, query_cells = 0, labels = 0;
   std::vector<LabelScore> methods;
 };
@@ -44,8 +44,9 @@ struct EmbeddingScore {
 // Every file on its own, and every ordered pair of files of different species that share labels.
 // Cells without a label are left out; so are query cells whose label the reference lacks. Distances
 // are Euclidean. The components of a file are of log(1 + 10,000 * count / total) over all its
-// genes; of a pair, over the genes that both write with the same token, centred per file. Throws
-// kBadInput when a file lacks the label column.
+// genes; of a pair, over the genes that both write with the same token, centred per file; without
+// such genes the pair has no "PCA". Throws kBadInput when a file lacks the label column, before
+// anything is embedded.
 std::vector<EmbeddingScore> evaluate_embedding(const Model& model, const Vocabulary& vocabulary,
                                                std::span<const std::unique_ptr<CellSource>> files,
                                                const EmbeddingEvaluationConfig& config);
