@@ -44,7 +44,7 @@ say "tokens"
 lodestone tokenize "${files[@]}" --vocab "$out/vocab.json" --out "$out/tokens"
 
 say "pretraining"
-lodestone pretrain --config tools/quickstart.toml --data "$out/tokens" --vocab "$out/vocab.json" --out "$out/run"
+lodestone pretrain --config tools/quickstart.toml --data "$out/tokens" --out "$out/run"
 lodestone evaluate pretraining "$out/run" --out "$out/pretraining.json"
 
 say "embeddings"

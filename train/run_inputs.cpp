@@ -64,6 +64,19 @@ void check_vocabulary_size(std::int64_t size, std::int64_t of_data, const std::s
               what, size, of_data);
 }
 
+// A vocabulary with other medians would rank the cells of later files otherwise than in training.
+void check_same_vocabulary(const TrainConfig& config, const fs::path& own) {
+  const Vocabulary given = Vocabulary::load(config.vocab), tokenised = Vocabulary::load(own);
+  const auto same = [](const GeneToken& a, const GeneToken& b) {
+    return a.gene == b.gene && a.median == b.median;
+  };
+  check_input(std::ranges::equal(given.tokens(), tokenised.tokens(), same) &&
+                  given.homologous() == tokenised.homologous(),
+              "{}: genes, medians or homologous pairs differ from those of {}, with which the "
+              "cells were tokenised; leave vocab out to use that one",
+              config.vocab, own.string());
+}
+
 std::unique_ptr<Model> new_model(TrainConfig& config, const TokenDirectory& data,
                                  const std::optional<Vocabulary>& vocabulary) {
   if (config.model.vocabulary == 0) config.model.vocabulary = data.vocabulary_size();
@@ -113,14 +126,14 @@ void make_absolute(std::string& path) {
 RunInputs open_inputs(TrainConfig& config) {
   for (std::string* path : {&config.data, &config.priors, &config.vocab, &config.init})
     make_absolute(*path);
-  if (const fs::path own = fs::path(config.data) / "vocab.json";
-      config.vocab.empty() && fs::exists(own))
-    config.vocab = own.string();
+  const fs::path own = fs::path(config.data) / "vocab.json";
+  if (config.vocab.empty() && fs::exists(own)) config.vocab = own.string();
   RunInputs inputs{TokenDirectory(config.data), nullptr, "", {}};
   std::optional<Vocabulary> vocabulary;
   if (!config.vocab.empty()) {
     vocabulary = Vocabulary::load(config.vocab);
     check_vocabulary_size(vocabulary->size(), inputs.data.vocabulary_size(), config.vocab);
+    if (fs::exists(own)) check_same_vocabulary(config, own);
     inputs.vocabulary_json = read_text(config.vocab);
   }
   inputs.hashes = hashes_of(config, inputs.data);
