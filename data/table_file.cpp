@@ -28,8 +28,8 @@ bool same_word(std::string_view a, std::string_view b) {
 struct TableFile::Stream {
   explicit Stream(const std::filesystem::path& path) : file(gzopen(path.c_str(), "rb")) {
     if (file == nullptr)
-      fail(ErrorKind::kIo, "{}: cannot be opened: {}; check the path", path.string(),
-           std::strerror(errno));
+      fail(errno == ENOENT ? ErrorKind::kBadInput : ErrorKind::kIo,
+           "{}: cannot be opened: {}; check the path", path.string(), std::strerror(errno));
   }
   ~Stream() { gzclose(file); }
   Stream(const Stream&) = delete;

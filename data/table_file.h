@@ -12,7 +12,7 @@ namespace lodestone {
 
 // Reads row by row. Every row must have as many fields as the header; "\r" before the line's end is
 // dropped. Throws kIo when the file cannot be read and kBadInput, naming file and line, when it is
-// no such table.
+// missing or no such table.
 class TableFile {
  public:
   explicit TableFile(const std::filesystem::path& path);

@@ -133,8 +133,9 @@ Vocabulary::Vocabulary(std::vector<GeneToken> tokens,
 }
 
 Vocabulary Vocabulary::load(const std::filesystem::path& path) {
+  const std::string text = read_text(path);
   try {
-    return vocabulary_from(Json::parse(read_text(path)));
+    return vocabulary_from(Json::parse(text));
   } catch (const Json::exception& error) {
     fail(ErrorKind::kBadInput,
          "{}: is not a vocabulary, expected version {} of vocab.json with version, tokens and "

@@ -30,11 +30,18 @@ constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
        std::generic_category().message(error));
 }
 
+// The same of a file to be read: one that is not there is bad input.
+[[noreturn]] void fail_read(std::string_view doing, const fs::path& path, int error) {
+  check_input(error != ENOENT && error != ENOTDIR && error != EISDIR, "{}: cannot {}: {}",
+              path.string(), doing, std::generic_category().message(error));
+  fail_io(doing, path, error);
+}
+
 // A descriptor that is closed at the end of its scope.
 class Descriptor {
  public:
   Descriptor(const fs::path& path, int flags) : value_(::open(path.c_str(), flags | O_CLOEXEC)) {
-    if (value_ < 0) fail_io("open", path, errno);
+    if (value_ < 0) fail_read("open", path, errno);
   }
   ~Descriptor() { ::close(value_); }
   Descriptor(const Descriptor&) = delete;
@@ -48,7 +55,7 @@ class Descriptor {
 struct stat status_of(const Descriptor& file, const fs::path& path) {
   struct stat status {};
   if (::fstat(file.value(), &status) != 0) fail_io("inspect", path, errno);
-  if (S_ISDIR(status.st_mode)) fail_io("read", path, EISDIR);
+  if (S_ISDIR(status.st_mode)) fail_read("read", path, EISDIR);
   return status;
 }
 

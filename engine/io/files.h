@@ -11,7 +11,8 @@
 
 namespace lodestone {
 
-// A file mapped read-only into memory. Throws kIo when it cannot be opened, with its name and why.
+// A file mapped read-only into memory. Throws kBadInput when there is none and kIo when it cannot
+// be opened, with its name and why.
 class MappedFile {
  public:
   explicit MappedFile(const std::filesystem::path& path);
@@ -58,7 +59,7 @@ using WriteTo = std::function<void(const std::filesystem::path& staged)>;
 void publish_file(const std::filesystem::path& target, const WriteTo& write);
 void publish_directory(const std::filesystem::path& target, bool replace, const WriteTo& write);
 
-// Whole text files; write_text goes through publish_file.
+// Whole text files; read_text throws as MappedFile, write_text goes through publish_file.
 std::string read_text(const std::filesystem::path& path);
 void write_text(const std::filesystem::path& path, std::string_view text);
 

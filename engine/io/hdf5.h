@@ -202,8 +202,8 @@ class Group : public Object {
 // An open file, and its root group.
 class File : public Group {
  public:
-  // Read-only. Throws kIo when the file is missing or cannot be opened, kBadInput when it is not
-  // HDF5 or is truncated.
+  // Read-only. Throws kIo when the file cannot be opened, kBadInput when it is missing, not HDF5 or
+  // truncated.
   static File open(const std::filesystem::path& path);
   static File create(const std::filesystem::path& path);  // replaces a file of that name
   static File edit(const std::filesystem::path& path);    // an existing file, to change

@@ -59,14 +59,15 @@ Handle open_file(const std::filesystem::path& path, unsigned flags) {
   std::error_code unknown;
   check_input(!std::filesystem::is_directory(path, unknown),
               "{}: is a folder where an HDF5 file is expected", path.string());
+  check_input(std::filesystem::exists(path, unknown), "{}: no such file", path.string());
   if (!std::ifstream(path, std::ios::binary))
-    fail(ErrorKind::kIo, "{}: {}", path.string(),
-         std::filesystem::exists(path, unknown) ? "cannot be opened for reading" : "no such file");
+    fail(ErrorKind::kIo, "{}: cannot be opened for reading", path.string());
   silence_library();
   const Handle plan = access_plan(false);
   Handle file(H5Fopen(path.c_str(), flags, plan.id()));
   if (file.id() < 0)
-    fail(ErrorKind::kBadInput, "{}: is not a readable HDF5 file (truncated?): {}", path.string(),
+    fail(ErrorKind::kBadInput,
+         "{}: is not a readable HDF5 file (truncated?): {}; copy or write it again", path.string(),
          library_message());
   return file;
 }

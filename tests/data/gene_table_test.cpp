@@ -69,7 +69,7 @@ TEST(GeneTable, BadTablesAreRefusedByName) {
   refuses("no row has a human or mouse Ensembl gene id", "gene_id\nA\nB\n");
   refuses("column is_mirna is 'maybe', expected 0 or 1",
           "gene_id\tis_mirna\n" + human_id(1) + "\tmaybe\n");
-  expect_error(ErrorKind::kIo, "absent.tsv", [&] { read_gene_table(folder / "absent.tsv"); });
+  expect_error(ErrorKind::kBadInput, "absent.tsv", [&] { read_gene_table(folder / "absent.tsv"); });
 }
 
 TEST(GeneTable, OfCellsRefusesTheSameGeneTwice) {

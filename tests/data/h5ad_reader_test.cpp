@@ -150,7 +150,7 @@ TEST_F(H5adReaderTest, RefusesBadFilesWithASentence) {
 
 TEST_F(H5adReaderTest, RefusesWhatIsNoFileOrCutShort) {
   const TemporaryFolder folder;
-  expect_error(ErrorKind::kIo, "absent.h5ad: no such file",
+  expect_error(ErrorKind::kBadInput, "absent.h5ad: no such file",
                [&] { open_cells(folder / "absent.h5ad", {}); });
   std::ofstream(folder / "text.h5ad") << "cells";
   expect_error(ErrorKind::kBadInput, "text.h5ad: is not a readable HDF5 file (truncated?)",

@@ -156,7 +156,7 @@ TEST(H5adCopyTest, RefusesWhatDoesNotFit) {
                [&] { copy("cells.h5ad", "X_lodestone", 8); });
   expect_error(ErrorKind::kInvalidArgument, "must not be empty or hold '/'",
                [&] { copy("cells.h5ad", "a/b", 10); });
-  expect_error(ErrorKind::kIo, "absent.h5ad: no such file",
+  expect_error(ErrorKind::kBadInput, "absent.h5ad: no such file",
                [&] { copy("absent.h5ad", "X_lodestone", 10); });
   EXPECT_FALSE(std::filesystem::exists(folder / "out.h5ad"));
 }

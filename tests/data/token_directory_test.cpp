@@ -178,7 +178,7 @@ TEST(TokenDirectory, TheManifestsOwnKeysAreRefused) {
 
 TEST(TokenDirectory, RefusesAMissingOrForeignManifest) {
   const TemporaryFolder folder;
-  expect_error(ErrorKind::kIo, "manifest.json: cannot open",
+  expect_error(ErrorKind::kBadInput, "manifest.json: cannot open",
                [&] { TokenDirectory(folder.path()); });
   const auto expect_manifest_refused = [&](const std::string& why, auto&& change) {
     const TemporaryFolder inner;
@@ -225,7 +225,7 @@ TEST(TokenDirectory, RefusesATruncatedShard) {
   expect_error(ErrorKind::kBadInput, "shard-00001.h5",
                [&] { TokenDirectory(folder / "tokens", false); });
   fs::remove(shard);
-  expect_error(ErrorKind::kIo, "shard-00001.h5", [&] { TokenDirectory(folder / "tokens"); });
+  expect_error(ErrorKind::kBadInput, "shard-00001.h5", [&] { TokenDirectory(folder / "tokens"); });
 }
 
 TEST(TokenDirectory, RefusesOffsetsThatDoNotAscend) {

@@ -124,7 +124,8 @@ TEST(Vocabulary, BadFilesAreRefused) {
   refuses("names token 7", listed({one}), "[[2, 7]]");
   refuses("expected [human token, mouse token]", listed({one}), "[[2]]");
   refuses("a human and a mouse token", listed({one}), "[[2, 2]]");
-  expect_error(ErrorKind::kIo, "absent.json", [&] { Vocabulary::load(folder / "absent.json"); });
+  expect_error(ErrorKind::kBadInput, "absent.json",
+               [&] { Vocabulary::load(folder / "absent.json"); });
 }
 
 TEST(Vocabulary, HomologousPairsAreOneToOne) {

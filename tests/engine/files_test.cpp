@@ -89,10 +89,12 @@ TEST(Files, DirectoriesArePublishedWhole) {
 
 TEST(Files, FailuresNameTheFile) {
   const TemporaryFolder folder;
-  expect_error(ErrorKind::kIo, "missing: cannot open", [&] { read_text(folder / "missing"); });
-  expect_error(ErrorKind::kIo, "missing: cannot open",
+  expect_error(ErrorKind::kBadInput, "missing: cannot open",
+               [&] { read_text(folder / "missing"); });
+  expect_error(ErrorKind::kBadInput, "missing: cannot open",
                [&] { MappedFile file(folder / "missing"); });
-  expect_error(ErrorKind::kIo, "cannot read: Is a directory", [&] { read_text(folder.path()); });
+  expect_error(ErrorKind::kBadInput, "cannot read: Is a directory",
+               [&] { read_text(folder.path()); });
   expect_error(ErrorKind::kIo, "does not exist", [&] { write_text(folder / "no/a", ""); });
   fs::create_directory(folder / "folder");
   expect_error(ErrorKind::kIo, "folder", [&] { write_text(folder / "folder", ""); });

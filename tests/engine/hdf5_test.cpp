@@ -163,7 +163,7 @@ TEST_F(Hdf5Test, CopiesAndRemovesMembers) {
 
 TEST_F(Hdf5Test, FilesThatCannotBeReadAreNamed) {
   const Error missing = thrown_by([&] { File::open(path("absent.h5")); });
-  EXPECT_EQ(missing.kind(), ErrorKind::kIo);
+  EXPECT_EQ(missing.kind(), ErrorKind::kBadInput);
   EXPECT_THAT(missing.what(), HasSubstr("absent.h5: no such file"));
 
   std::ofstream(path("text.h5")) << "not HDF5 at all";

@@ -25,7 +25,7 @@ struct RunMetrics {
   std::int64_t replaced = 0;    // lines whose step a resumed run did again; the later ones count
 };
 
-// Throws kIo when the file cannot be read. Lines that cannot are counted, never an error.
+// Throws kBadInput when there is no such file. Lines that cannot are counted, never an error.
 RunMetrics read_metrics(const std::filesystem::path& path);
 
 }  // namespace lodestone::tools
