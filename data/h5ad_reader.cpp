@@ -56,23 +56,22 @@ struct Choice {
 
 // The first candidate of whole counts; else, when that is allowed, of other non-negative values.
 Choice choose(const File& file, const CellSourceOptions& options) {
-  const std::vector<std::string> names = candidates(file, options);
   std::string faults;
-  for (const bool allow : {false, true}) {
-    if (allow && !options.allow_noninteger) break;
-    for (const std::string& name : names) {
-      std::unique_ptr<StoredMatrix> matrix = open_matrix(file, name);
-      const std::optional<float> fault = first_fault(*matrix, allow);
-      if (!fault) return {name, std::move(matrix)};
-      if (allow || !options.allow_noninteger)
-        faults += fmt::format("{}{} holds the {} value {}", faults.empty() ? "" : ", ", name,
-                              fault_of(*fault), *fault);
-    }
+  std::optional<Choice> not_counts;
+  for (const std::string& name : candidates(file, options)) {
+    std::unique_ptr<StoredMatrix> matrix = open_matrix(file, name);
+    const std::optional<float> not_a_count = first_fault(*matrix, false);
+    if (!not_a_count) return {name, std::move(matrix)};
+    const std::optional<float> unusable = first_fault(*matrix, true);
+    const float fault = unusable.value_or(*not_a_count);
+    faults += fmt::format("{}{} holds the {} value {}", faults.empty() ? "" : ", ", name,
+                          fault_of(fault), fault);
+    if (!unusable && !not_counts) not_counts = Choice{name, std::move(matrix)};
   }
+  if (not_counts && options.allow_noninteger) return std::move(*not_counts);
   fail(ErrorKind::kBadInput,
        "{}: no raw counts found: {}; give the file with non-negative integer counts{}",
-       file.where(), faults,
-       options.allow_noninteger ? "" : ", or allow values that are not integers");
+       file.where(), faults, not_counts ? ", or accept other values with --allow-noninteger" : "");
 }
 
 class H5adSource : public CellSource {

@@ -83,21 +83,25 @@ void TokenShard::check_cells(std::int64_t vocabulary_size) const {
 
 void TokenShard::check_cell(std::int64_t cell, std::int64_t vocabulary_size) const {
   const auto species = species_[static_cast<std::size_t>(cell)];
-  check_input(species <= static_cast<std::uint8_t>(Species::kMouse),
-              "{}: cell {} has species {}, expected 0 (human) or 1 (mouse)", file_.path().native(),
-              cell, species);
+  check_input(
+      species <= static_cast<std::uint8_t>(Species::kMouse),
+      "{}: cell {} has species {}, expected 0 (human) or 1 (mouse); write the directory again",
+      file_.path().native(), cell, species);
   const CellTokens content = (*this)[cell];
   for (std::size_t i = 0; i < content.tokens.size(); ++i) {
     const std::uint32_t token = content.tokens[i];
     const float value = content.values[i];
-    check_input(token >= kSpecialTokens && token < vocabulary_size,
-                "{}: cell {} has token {} at position {}, expected {} to {}", file_.path().native(),
-                cell, token, i, kSpecialTokens, vocabulary_size - 1);
+    check_input(
+        token >= kSpecialTokens && token < vocabulary_size,
+        "{}: cell {} has token {} at position {}, expected {} to {}; write the directory again",
+        file_.path().native(), cell, token, i, kSpecialTokens, vocabulary_size - 1);
     check_input(std::isfinite(value) && value > 0,
-                "{}: cell {} has the value {} at position {}, expected a finite one above 0",
+                "{}: cell {} has the value {} at position {}, expected a finite one above 0; write "
+                "the directory again",
                 file_.path().native(), cell, value, i);
     check_input(i == 0 || value <= content.values[i - 1],
-                "{}: cell {} is not ranked: the value at position {} is above the one before it",
+                "{}: cell {} is not ranked: the value at position {} is above the one before it; "
+                "write the directory again",
                 file_.path().native(), cell, i);
   }
 }

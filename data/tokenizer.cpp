@@ -262,7 +262,7 @@ TokenizeReport tokenize(std::span<const std::unique_ptr<CellSource>> files, Voca
   check_config(config);
   check(!files.empty(), "tokenize: expected at least one file of cells");
   check(replace || !std::filesystem::exists(out),
-        "{}: exists already; choose another place or allow it to be replaced", out.string());
+        "{}: exists already; choose another directory or replace it with --replace", out.string());
   Passes passes{progress};
   for (const auto& source : files)
     passes.total += source->cells() * (fits_medians(vocabulary, config) ? 3 : 2);

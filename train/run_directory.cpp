@@ -20,8 +20,11 @@ RunDirectory::RunDirectory(fs::path path, bool resume) : path_(std::move(path)) 
   check(resume || !fs::exists(config()),
         "{}: holds a run already; continue it with --resume or choose another directory",
         path_.string());
+  check(!fs::exists(path_) || fs::is_directory(path_),
+        "{}: is a file; choose a directory for the run", path_.string());
+  made_ = !fs::exists(path_);
   fs::create_directories(path_);
-  const fs::path file = path_ / ".lock";
+  const fs::path file = lock_file();
   lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (lock_ < 0)
     fail(ErrorKind::kIo, "{}: cannot open: {}", file.string(),
@@ -38,6 +41,11 @@ RunDirectory::RunDirectory(fs::path path, bool resume) : path_(std::move(path)) 
 }
 
 RunDirectory::~RunDirectory() {
+  std::error_code ignored;
+  if (!fs::exists(config(), ignored)) {
+    fs::remove(lock_file(), ignored);
+    if (made_) fs::remove(path_, ignored);
+  }
   ::close(lock_);
 }
 

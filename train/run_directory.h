@@ -7,7 +7,8 @@ namespace lodestone {
 class RunDirectory {
  public:
   // A new run makes the directory; one that holds a run already is refused. `resume`: it must hold
-  // one. Throws kInvalidArgument, also while another process works there.
+  // one. Throws kInvalidArgument, also while another process works there. A run that ends before
+  // its config() is written leaves nothing behind.
   RunDirectory(std::filesystem::path path, bool resume);
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
@@ -20,7 +21,10 @@ class RunDirectory {
   std::filesystem::path model() const { return path_ / "model"; }
 
  private:
+  std::filesystem::path lock_file() const { return path_ / ".lock"; }
+
   std::filesystem::path path_;
+  bool made_ = false;  // the directory was not there before
   int lock_ = -1;
 };
 

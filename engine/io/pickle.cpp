@@ -195,7 +195,10 @@ class Machine {
     std::string name = std::move(module) + ' ' + take_line();
     if (name != kOrderedDict && !contains(rules_.functions, name) &&
         !contains(rules_.classes, name))
-      refuse(fmt::format("it names the global '{}', which a table of tensors does not need", name));
+      refuse(
+          fmt::format("it names the global '{}', which a table of tensors does not need; take the "
+                      "file from a source you trust",
+                      name));
     push(Kind::kGlobal).text = std::move(name);
   }
 

@@ -10,21 +10,20 @@
 #include "engine/io/tensor_archive.h"
 #include "tests/testing/expect_error.h"
 #include "tests/testing/temporary_folder.h"
+#include "tests/testing/torch_archive.h"
 
 namespace lodestone {
 namespace {
 
 using namespace std::string_literals;
+using testing::bytes_of;
 using testing::expect_error;
+using testing::pickled;
+using testing::pickled_command;
 using testing::TemporaryFolder;
+using testing::write_member;
+using testing::write_torch_archive;
 
-template <class T>
-std::string bytes_of(T value) {
-  return {reinterpret_cast<const char*>(&value), sizeof value};
-}
-std::string text(const std::string& value) {
-  return "X" + bytes_of(static_cast<std::uint32_t>(value.size())) + value;
-}
 std::string number(std::int64_t value) {
   return "\x8a\x08" + bytes_of(value);
 }
@@ -45,14 +44,14 @@ struct TensorPickle {
   std::vector<std::int64_t> stride = {3, 1};
 
   std::string bytes() const {
-    return "c" + function + "\n((" + text("storage") + "c" + type + "\n" + text(key) + text("cpu") +
-           number(stored) + "tQ" + number(offset) + numbers(size) + numbers(stride) + "\x89" +
-           "ccollections\nOrderedDict\n)RtR";
+    return "c" + function + "\n((" + pickled("storage") + "c" + type + "\n" + pickled(key) +
+           pickled("cpu") + number(stored) + "tQ" + number(offset) + numbers(size) +
+           numbers(stride) + "\x89" + "ccollections\nOrderedDict\n)RtR";
   }
 };
 std::string table(const std::vector<std::pair<std::string, std::string>>& items) {
   std::string result = "\x80\x02}(";
-  for (const auto& [name, value] : items) result += text(name) + value;
+  for (const auto& [name, value] : items) result += pickled(name) + value;
   return result + "u.";
 }
 std::string table_of(const TensorPickle& tensor) {
@@ -61,21 +60,9 @@ std::string table_of(const TensorPickle& tensor) {
 
 constexpr const char* kEmptyTable = "\x80\x02}.";
 
-void write_member(StoredZipWriter& zip, const std::string& name, const std::string& bytes) {
-  zip.add(name, std::as_bytes(std::span(bytes)));
-}
-// A checkpoint with this pickle and the storage 0: f32 0, 1, ..., 5.
-void write_archive(const std::filesystem::path& path, const std::string& pickle) {
-  StoredZipWriter zip(path);
-  write_member(zip, "m/data.pkl", pickle);
-  std::string storage;
-  for (int i = 0; i < 6; ++i) storage += bytes_of(static_cast<float>(i));
-  write_member(zip, "m/data/0", storage);
-  zip.finish();
-}
 void expect_refused(const std::string& pickle, const std::string& why) {
   const TemporaryFolder folder;
-  write_archive(folder / "a.bin", pickle);
+  write_torch_archive(folder / "a.bin", pickle);
   expect_error(ErrorKind::kBadInput, why, [&] { open_torch_checkpoint(folder / "a.bin"); });
 }
 void expect_file_refused(const std::string& bytes, const std::string& why) {
@@ -93,10 +80,10 @@ TEST(TorchCheckpoint, ViewsStridesAndTies) {
   row.stride = {1};
   const std::string wrapped = "ctorch._utils\n_rebuild_parameter\n(" + whole.bytes() + "\x88" +
                               "ccollections\nOrderedDict\n)RtR";
-  write_archive(folder / "a.bin", table({{"whole", whole.bytes()},
-                                         {"transposed", transposed.bytes()},
-                                         {"row", row.bytes()},
-                                         {"parameter", wrapped}}));
+  write_torch_archive(folder / "a.bin", table({{"whole", whole.bytes()},
+                                               {"transposed", transposed.bytes()},
+                                               {"row", row.bytes()},
+                                               {"parameter", wrapped}}));
   const auto archive = open_torch_checkpoint(folder / "a.bin");
   ASSERT_EQ(archive->entries().size(), 4u);
   EXPECT_EQ(archive->entries()[1].name, "transposed");
@@ -184,11 +171,7 @@ TEST(TorchCheckpoint, TorchOpensWhatIsWritten) {
 }
 
 TEST(TorchCheckpoint, RefusesAnUnknownGlobal) {
-  expect_refused(
-      "\x80\x02"
-      "cos\nsystem\n(" +
-          text("true") + "tR.",
-      "names the global 'os system'");
+  expect_refused(pickled_command("true"), "names the global 'os system'");
   expect_refused(
       "\x80\x02"
       "cbuiltins\neval\n.",
@@ -257,7 +240,7 @@ TEST(TorchCheckpoint, RefusesBrokenPickles) {
 }
 
 TEST(TorchCheckpoint, RefusesATableThatHoldsItself) {
-  expect_refused("\x80\x02}q"s + '\0' + "(" + text("a") + "h" + '\0' + "u.",
+  expect_refused("\x80\x02}q"s + '\0' + "(" + pickled("a") + "h" + '\0' + "u.",
                  "entry a is not a tensor");
 }
 

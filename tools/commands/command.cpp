@@ -37,6 +37,28 @@ fs::path folder_of(const fs::path& path) {
   return path.has_filename() ? path.parent_path() : path.parent_path().parent_path();
 }
 
+// Makes the folders that outputs lie in; those that are empty at the end go again.
+class OutputFolders {
+ public:
+  OutputFolders() = default;
+  ~OutputFolders() {
+    std::error_code ignored;
+    for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder)
+      fs::remove(*folder, ignored);
+  }
+  OutputFolders(const OutputFolders&) = delete;
+  OutputFolders& operator=(const OutputFolders&) = delete;
+  void make(const fs::path& folder) {
+    if (folder.empty() || fs::exists(folder)) return;
+    make(folder.parent_path());
+    fs::create_directory(folder);
+    made_.push_back(folder);
+  }
+
+ private:
+  std::vector<fs::path> made_;  // parents first
+};
+
 // The values of a text or list setting that are not empty.
 std::vector<std::string> texts_of(const config::Field& field) {
   if (const auto* one = std::get_if<std::string*>(&field.target))
@@ -242,7 +264,7 @@ void CommandLine::Impl::check_required(const Entry& entry) const {
 void CommandLine::Impl::check_paths(const Entry& entry) const {
   const std::vector<std::string> inputs = paths(entry, entry.command.text.inputs);
   for (const std::string& input : inputs)
-    check_input(fs::exists(input), "{}: there is no such file or directory", input);
+    check_input(fs::exists(input), "{}: there is no such file or directory; check the path", input);
   for (const std::string& output_path : paths(entry, entry.command.text.outputs)) {
     for (const std::string& input : inputs)
       check(!fs::exists(output_path) || !fs::equivalent(input, output_path),
@@ -290,10 +312,11 @@ int CommandLine::Impl::execute(const Entry& entry) {
   if (!outputs.empty())
     for (const std::string& path : paths(entry, command.text.inputs))
       run.manifest().add_input(path);
+  OutputFolders folders;
   std::set<std::string> old;
   for (const std::string& path : outputs) {
     if (fs::exists(path)) old.insert(path);
-    if (const fs::path folder = folder_of(path); !folder.empty()) fs::create_directories(folder);
+    folders.make(folder_of(path));
   }
   const int code = exit_code_of([&] { return command.body(run); });
   // What a failed command left of an earlier one keeps the manifest of that one.

@@ -4,6 +4,7 @@
 #include "data/h5ad_writer.h"
 #include "engine/io/files.h"
 #include "tools/commands/commands.h"
+#include "tools/commands/model_vocabulary.h"
 #include "train/cell_embedding.h"
 
 namespace lodestone::tools {
@@ -17,6 +18,7 @@ struct EmbedSettings {
   std::string model, input, output, vocab;
   std::string name = "X_lodestone";
   std::string matrix = "auto";
+  bool allow_noninteger = false;
   EmbeddingConfig embedding;
 
   template <class Visitor>
@@ -27,10 +29,8 @@ struct EmbedSettings {
     visit("vocab", vocab, "vocab.json; default: the one in the model directory");
     visit("name", name, "key in obsm, and in uns for how it was made");
     visit("matrix", matrix, "auto, X, raw/X or layers/NAME");
+    visit("allow_noninteger", allow_noninteger, "accept numbers that are not counts");
     embedding.fields(visit);
-  }
-  fs::path vocabulary_path() const {
-    return vocab.empty() ? fs::path(model) / "vocab.json" : fs::path(vocab);
   }
 };
 
@@ -78,8 +78,9 @@ ordered_json describe(const EmbedSettings& settings, const EmbeddingReport& repo
 
 void embed(const EmbedSettings& settings, Run& run) {
   const auto model = load_model(settings.model, DType::kF32);
-  const Vocabulary vocabulary = Vocabulary::load(settings.vocabulary_path());
-  const auto source = open_cells(settings.input, {.matrix = settings.matrix});
+  const Vocabulary vocabulary = model_vocabulary(*model, settings.model, settings.vocab);
+  const auto source = open_cells(
+      settings.input, {.matrix = settings.matrix, .allow_noninteger = settings.allow_noninteger});
   RowSpool spool(settings.output);
   Progress progress = run.progress("embed", "cells");
   const EmbeddingReport report = embed_cells(

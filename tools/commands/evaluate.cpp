@@ -1,6 +1,8 @@
 // Tasks with their baselines.
+#include "engine/core/check.h"
 #include "engine/io/files.h"
 #include "tools/commands/commands.h"
+#include "tools/commands/model_vocabulary.h"
 #include "train/config.h"
 #include "train/embedding_evaluation.h"
 #include "train/pretraining_evaluation.h"
@@ -29,7 +31,11 @@ struct PretrainingSettings {
 };
 
 void evaluate_pretraining_run(const PretrainingSettings& settings, Run& run) {
-  const TrainConfig trained = read_train_config(fs::path(settings.run) / "config.toml");
+  const fs::path config = fs::path(settings.run) / "config.toml";
+  check_input(fs::exists(config),
+              "{}: has no config.toml; give the directory of a run (lodestone pretrain --out)",
+              settings.run);
+  const TrainConfig trained = read_train_config(config);
   const TokenDirectory cells(settings.data.empty() ? trained.data : settings.data);
   const auto model = load_model(
       settings.model.empty() ? fs::path(settings.run) / "model" : fs::path(settings.model),
@@ -48,6 +54,7 @@ void evaluate_pretraining_run(const PretrainingSettings& settings, Run& run) {
 struct EmbeddingSettings {
   std::string model, vocab, out;
   std::vector<std::string> files;
+  bool allow_noninteger = false;
   EmbeddingEvaluationConfig evaluation;
 
   template <class Visitor>
@@ -55,6 +62,7 @@ struct EmbeddingSettings {
     visit("files", files, "cells with labels (.h5ad)");
     visit("model", model, "model directory");
     visit("vocab", vocab, "vocab.json; default: the one in the model directory");
+    visit("allow_noninteger", allow_noninteger, "accept numbers that are not counts");
     visit("out", out, "result.json to write");
     evaluation.fields(visit);
   }
@@ -62,10 +70,10 @@ struct EmbeddingSettings {
 
 void evaluate_embedding_files(const EmbeddingSettings& settings, Run& run) {
   const auto model = load_model(settings.model, DType::kF32);
-  const Vocabulary vocabulary = Vocabulary::load(
-      settings.vocab.empty() ? fs::path(settings.model) / "vocab.json" : fs::path(settings.vocab));
+  const Vocabulary vocabulary = model_vocabulary(*model, settings.model, settings.vocab);
   std::vector<std::unique_ptr<CellSource>> files;
-  for (const std::string& file : settings.files) files.push_back(open_cells(file, {}));
+  for (const std::string& file : settings.files)
+    files.push_back(open_cells(file, {.allow_noninteger = settings.allow_noninteger}));
   const auto scores = evaluate_embedding(*model, vocabulary, files, settings.evaluation);
   const ordered_json result = ordered_json::parse(to_json(scores));
   publish(settings.out, result);

@@ -32,7 +32,8 @@ VocabularySources read_sources(const VocabSettings& settings) {
   for (const std::string& path : settings.genes) sources.tables.push_back(read_gene_table(path));
   std::vector<GeneTable> measured;
   for (const std::string& path : settings.cells)
-    measured.push_back(genes_of(*open_cells(path, {})));
+    measured.push_back(
+        genes_of(*open_cells(path, {.allow_noninteger = true})));  // no count is used
   (settings.genes.empty() ? sources.tables : sources.measured) = std::move(measured);
   if (settings.orthologs.empty())
     log::warning("no ortholog table: every gene has a token of its own, species share none");
