@@ -2,16 +2,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "data/cell_source.h"
+#include "data/loader.h"
 #include "engine/io/files.h"
+#include "engine/io/hdf5.h"
+#include "model/model_directory.h"
 #include "tests/data/anndata_peer.h"
 #include "tests/testing/run_lodestone.h"
 #include "tests/testing/temporary_folder.h"
 
+namespace lodestone {
 namespace {
 
 using lodestone::testing::ask_anndata;
@@ -20,13 +26,13 @@ using lodestone::testing::Outcome;
 using lodestone::testing::run_lodestone;
 using lodestone::testing::TemporaryFolder;
 using nlohmann::json;
-using testing::AllOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 constexpr int kCells = 60, kHidden = 32;
 
 // The model is pretrained and the human cells are embedded once, for all tests.
-class EmbedCommandTest : public testing::Test {
+class EmbedCommandTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     if (!have_lodestone()) return;
@@ -89,8 +95,7 @@ TEST_F(EmbedCommandTest, PretrainingEndsWithAModel) {
 }
 
 TEST_F(EmbedCommandTest, TheModelKeepsTheMediansOfItsTokens) {
-  EXPECT_EQ(lodestone::read_text(path("run/model/vocab.json")),
-            lodestone::read_text(path("tokens/vocab.json")));
+  EXPECT_EQ(read_text(path("run/model/vocab.json")), read_text(path("tokens/vocab.json")));
   fails(3, "medians or homologous pairs differ from those of",
         {"pretrain", "--config", path("tiny.toml"), "--data", path("tokens"), "--vocab",
          path("vocab.json"), "--out", path("other")});
@@ -98,7 +103,7 @@ TEST_F(EmbedCommandTest, TheModelKeepsTheMediansOfItsTokens) {
 }
 
 TEST_F(EmbedCommandTest, AnndataOpensTheEmbeddedFile) {
-  if (!lodestone::testing::has_anndata()) GTEST_SKIP() << "no Python with anndata";
+  if (!testing::has_anndata()) GTEST_SKIP() << "no Python with anndata";
   json before = ask_anndata("describe", path("cells/human.h5ad"));
   json after = ask_anndata("describe", path("embedded.h5ad"));
   EXPECT_EQ(after["obsm_types"]["X_lodestone"], "float32");
@@ -119,11 +124,36 @@ TEST_F(EmbedCommandTest, AnndataOpensTheEmbeddedFile) {
   EXPECT_EQ(after, before);
 }
 
+// What training read of a cell and what `embed` makes of its counts are one.
+TEST_F(EmbedCommandTest, CellsAreEmbeddedAsTheyWereTokenised) {
+  const TokenDirectory tokens(path("tokens"));
+  const auto model = load_model(path("run/model"), DType::kF32);
+  const auto ids = open_cells(path("cells/human.h5ad"), {})->cell_ids();
+  const auto rows =
+      hdf5::File::open(path("embedded.h5ad")).dataset("obsm/X_lodestone").read<float>();
+  int compared = 0;
+  for (std::int64_t cell = 0; cell < tokens.cells(); ++cell) {
+    const auto place = std::find(ids.begin(), ids.end(), tokens.cell_id(cell));
+    if (tokens[cell].species != Species::kHuman || place == ids.end()) continue;
+    LoaderConfig unmasked;
+    unmasked.mask_probability = 0;
+    const Batch batch = make_batch(tokens, {cell}, 0, 0, unmasked);
+    const NoGrad no_grad;
+    const Tensor cls = model->network.encode(batch, ForwardContext{}).states.value().rows(0, 1);
+    const auto row =
+        std::span(rows).subspan(static_cast<std::size_t>(place - ids.begin()) * kHidden, kHidden);
+    EXPECT_THAT(row, ::testing::Pointwise(::testing::FloatNear(1e-5f), cls.host<float>()))
+        << *place;
+    ++compared;
+  }
+  EXPECT_GT(compared, kCells / 2);
+}
+
 TEST_F(EmbedCommandTest, SaysHowTheEmbeddingWasMade) {
   EXPECT_EQ(embedded_["cells"], kCells);
   EXPECT_EQ(embedded_["width"], kHidden);
   EXPECT_EQ(embedded_["pooling"], "cls");
-  EXPECT_EQ(embedded_["weights"], lodestone::hash_file(path("run/model/model.safetensors")));
+  EXPECT_EQ(embedded_["weights"], hash_file(path("run/model/model.safetensors")));
   EXPECT_EQ(embedded_["cells_without_genes"], json::array());
   for (const auto& entry : std::filesystem::directory_iterator(folder_->path()))
     EXPECT_FALSE(entry.path().string().ends_with(".rows")) << entry.path();
@@ -134,7 +164,7 @@ TEST_F(EmbedCommandTest, OtherLayersAndPoolingsUnderAnotherName) {
       succeed(embed_to("mean.h5ad", {"--pooling", "mean", "--layer", "1", "--name", "X_mean"}));
   EXPECT_EQ(other["pooling"], "mean");
   EXPECT_EQ(other["layer"], 1);
-  if (!lodestone::testing::has_anndata()) GTEST_SKIP() << "no Python with anndata";
+  if (!testing::has_anndata()) GTEST_SKIP() << "no Python with anndata";
   const json seen = ask_anndata("describe", path("mean.h5ad"));
   EXPECT_TRUE(seen["obsm"].contains("X_mean"));
   EXPECT_FALSE(seen["obsm"].contains("X_lodestone"));
@@ -161,9 +191,10 @@ TEST_F(EmbedCommandTest, EvaluatesEmbeddingsAndReportsThem) {
     EXPECT_EQ(entry["methods"].size(), 3u);
     for (const auto& [name, numbers] : entry["methods"].items())
       for (const char* number : {"accuracy", "macro_f1"})
-        EXPECT_THAT(numbers[number].get<double>(), AllOf(testing::Ge(0), testing::Le(1))) << name;
+        EXPECT_THAT(numbers[number].get<double>(), AllOf(::testing::Ge(0), ::testing::Le(1)))
+            << name;
   }
-  EXPECT_EQ(json::parse(lodestone::read_text(path("embedding.json"))), scores);
+  EXPECT_EQ(json::parse(read_text(path("embedding.json"))), scores);
   fails(3, "human.h5ad: no column tissue in obs",
         {"evaluate", "embedding", human, "--model", path("run/model"), "--label", "tissue"});
 
@@ -174,14 +205,15 @@ TEST_F(EmbedCommandTest, EvaluatesEmbeddingsAndReportsThem) {
   EXPECT_LT(score["gene_cross_entropy"]["gene_frequency"], std::log(300));
   EXPECT_LT(score["value_squared_error"]["neighbour_interpolation"],
             score["value_squared_error"]["gene_mean"]);
-  EXPECT_EQ(json::parse(lodestone::read_text(path("pretraining.json"))), score);
+  EXPECT_EQ(json::parse(read_text(path("pretraining.json"))), score);
 
   const json report = succeed({"report", path("run"), "--embedding", path("embedded.h5ad"),
                                "--result", path("embedding.json"), "--result",
                                path("pretraining.json"), "--out", path("report.html")});
   EXPECT_GT(report["count"], 3);
-  EXPECT_THAT(lodestone::read_text(path("report.html")),
+  EXPECT_THAT(read_text(path("report.html")),
               AllOf(HasSubstr("random weights"), HasSubstr("neighbour_interpolation")));
 }
 
 }  // namespace
+}  // namespace lodestone
