@@ -11,6 +11,24 @@ constexpr std::int64_t kTokenTypes = 2;
 constexpr std::int64_t kSpecies = 2;
 constexpr double kConcatenationEps = 1e-5;
 
+const std::string kRoot = "bert.embeddings.";
+const std::string kConcatenation = kRoot + "concat_embeddings.";
+
+Init initial(const ModelConfig& config) {
+  return Init::normal(static_cast<float>(config.initializer_range));
+}
+
+// NAME.weight [rows, H], which decays.
+const Parameter* declare_rows(ParameterStore& store, const ModelConfig& config,
+                              const std::string& name, std::int64_t rows) {
+  return &store.declare(name + ".weight", {rows, config.hidden}, initial(config), Decay::kYes);
+}
+
+// The word's H columns and those of each prior.
+std::int64_t table_width(const ModelConfig& config) {
+  return (1 + static_cast<std::int64_t>(config.priors().size())) * config.hidden;
+}
+
 // Rows of a table that is not trained, in another dtype.
 Var constant_rows(const Tensor& table_VP, const Tensor& rows, DType dtype) {
   const Var picked = gather_rows(Var(table_VP), rows);
@@ -19,35 +37,37 @@ Var constant_rows(const Tensor& table_VP, const Tensor& rows, DType dtype) {
 
 }  // namespace
 
+std::vector<Embedding::Prior> Embedding::declare_priors(ParameterStore& store,
+                                                        const ModelConfig& config) {
+  std::vector<Prior> priors;
+  for (const std::string& name : config.priors())
+    priors.push_back({name,
+                      Linear(store, kRoot + name + "_embeddings.linear1", config.prior_width,
+                             config.hidden, config.initializer_range),
+                      {}});
+  return priors;
+}
+
 Embedding::Embedding(ParameterStore& store, const ModelConfig& config)
     : config_(config),
       store_(store),
+      word_(declare_rows(store, config, kRoot + "word_embeddings", config.vocabulary)),
+      priors_(declare_priors(store, config)),
+      cat_fc_(store, kConcatenation + "cat_fc", table_width(config), config.hidden,
+              config.initializer_range),
+      value_weight_(config.use_values
+                        ? &store.declare(kConcatenation + "cat_fc.value_weight", {config.hidden},
+                                         initial(config), Decay::kYes)
+                        : nullptr),
+      cat_norm_(store, kConcatenation + "cat_ln", config.hidden, kConcatenationEps),
+      cat_proj_(store, kConcatenation + "cat_proj", config.hidden, config.hidden,
+                config.initializer_range),
+      positions_(declare_rows(store, config, kRoot + "position_embeddings", config.max_positions)),
+      token_type_(declare_rows(store, config, kRoot + "token_type_embeddings", kTokenTypes)),
+      norm_(store, kRoot + "LayerNorm", config.hidden, config.layer_norm_eps),
+      cls_(config.use_cls_token ? declare_rows(store, config, "bert.cls_embedding", kSpecies)
+                                : nullptr),
       homologous_index_(static_cast<std::size_t>(config.vocabulary)) {
-  const Init init = Init::normal(static_cast<float>(config.initializer_range));
-  const double stddev = config.initializer_range;
-  const std::string root = "bert.embeddings.";
-  const std::int64_t H = config.hidden;
-  const auto table = [&](const std::string& name, std::int64_t rows) {
-    return &store.declare(name + ".weight", {rows, H}, init, Decay::kYes);
-  };
-  word_ = table(root + "word_embeddings", config.vocabulary);
-  const std::vector<std::string> names = config.priors();
-  for (const std::string& name : names)
-    priors_.push_back(
-        {name,
-         Linear(store, root + name + "_embeddings.linear1", config.prior_width, H, stddev),
-         {}});
-  const std::string cat = root + "concat_embeddings.";
-  const auto parts = 1 + static_cast<std::int64_t>(names.size());
-  cat_fc_.emplace(store, cat + "cat_fc", parts * H, H, stddev);
-  if (config.use_values)
-    value_weight_ = &store.declare(cat + "cat_fc.value_weight", {H}, init, Decay::kYes);
-  cat_norm_.emplace(store, cat + "cat_ln", H, kConcatenationEps);
-  cat_proj_.emplace(store, cat + "cat_proj", H, H, stddev);
-  positions_ = table(root + "position_embeddings", config.max_positions);
-  token_type_ = table(root + "token_type_embeddings", kTokenTypes);
-  norm_.emplace(store, root + "LayerNorm", H, config.layer_norm_eps);
-  if (config.use_cls_token) cls_ = table("bert.cls_embedding", kSpecies);
   std::iota(homologous_index_.begin(), homologous_index_.end(), 0);
 }
 
@@ -92,7 +112,7 @@ TokenTable Embedding::table(std::span<const Batch> batches, double prior_scale) 
     parts_UC.push_back(prior.projection(knowledge_UP));
     scales.push_back(static_cast<float>(prior_scale));
   }
-  return TokenTable(std::move(pairs), (*cat_fc_)(concat_columns(parts_UC, scales)));
+  return TokenTable(std::move(pairs), cat_fc_(concat_columns(parts_UC, scales)));
 }
 
 Var Embedding::operator()(const Batch& batch, const TokenTable& table,
@@ -101,9 +121,9 @@ Var Embedding::operator()(const Batch& batch, const TokenTable& table,
   const Tensor values = wide == DType::kF32 ? batch.values : batch.values.cast(wide);
   const Var fused_NH = table_embedding(table.rows(), value_weight_ ? value_weight_->var : Var(),
                                        values, table.pairs().groups(batch));
-  const Var gene_NH = (*cat_proj_)(quick_gelu((*cat_norm_)(fused_NH)));
+  const Var gene_NH = cat_proj_(quick_gelu(cat_norm_(fused_NH)));
   const Var placed_NH = add_positions(gene_NH, token_type_->var, positions_->var, batch.offsets);
-  const Var x_NH = dropout((*norm_)(placed_NH), gene_dropout);
+  const Var x_NH = dropout(norm_(placed_NH), gene_dropout);
   return cls_ ? prepend_cls(x_NH, cls_->var, batch.species, batch.offsets) : x_NH;
 }
 

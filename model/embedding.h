@@ -1,7 +1,5 @@
 #pragma once
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,16 +36,21 @@ class Embedding {
     Linear projection;
     Tensor table;  // f32 [V, P]
   };
+  static std::vector<Prior> declare_priors(ParameterStore& store, const ModelConfig& config);
+
+  // In the order in which their parameters are declared.
   ModelConfig config_;
   const ParameterStore& store_;
   const Parameter* word_;
   std::vector<Prior> priors_;
-  const Parameter* value_weight_ = nullptr;  // [H]: the value's column of cat_fc
-  std::optional<Linear> cat_fc_, cat_proj_;
-  std::optional<LayerNorm> cat_norm_, norm_;
-  const Parameter* positions_ = nullptr;
-  const Parameter* token_type_ = nullptr;
-  const Parameter* cls_ = nullptr;
+  Linear cat_fc_;
+  const Parameter* value_weight_;  // [H]: the value's column of cat_fc; null without values
+  LayerNorm cat_norm_;
+  Linear cat_proj_;
+  const Parameter* positions_;
+  const Parameter* token_type_;
+  LayerNorm norm_;
+  const Parameter* cls_;  // null without CLS
   std::vector<std::int32_t> homologous_index_;
 };
 
