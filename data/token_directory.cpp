@@ -33,6 +33,9 @@ struct TokenDirectory::Impl {
 TokenDirectory::TokenDirectory(const std::filesystem::path& path, bool verify)
     : impl_(std::make_unique<Impl>()) {
   impl_->path = path;
+  check_input(std::filesystem::exists(path / kManifestName),
+              "{}: has no {}; give a directory of `lodestone tokenize`", path.string(),
+              kManifestName);
   impl_->text = read_text(path / kManifestName);
   impl_->manifest = parse_manifest(path / kManifestName, impl_->text);
   std::int64_t cells = 0;

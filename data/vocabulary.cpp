@@ -133,9 +133,12 @@ Vocabulary::Vocabulary(std::vector<GeneToken> tokens,
 }
 
 Vocabulary Vocabulary::load(const std::filesystem::path& path) {
-  const std::string text = read_text(path);
+  const Json file = Json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
+  check_input(!file.is_discarded(),
+              "{}: is not a vocabulary: it is no JSON; give a file of `lodestone vocab`",
+              path.string());
   try {
-    return vocabulary_from(Json::parse(text));
+    return vocabulary_from(file);
   } catch (const Json::exception& error) {
     fail(ErrorKind::kBadInput,
          "{}: is not a vocabulary, expected version {} of vocab.json with version, tokens and "

@@ -175,7 +175,10 @@ std::vector<NamedTensor> published_gradients(const Model& model) {
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, DType compute,
                                   const std::string& allow, NameReport* report) {
-  ModelConfig config = read_model_config(folder / "config.json");
+  const auto settings = folder / "config.json";
+  check_input(std::filesystem::exists(settings),
+              "{}: has no config.json; give the folder of a model", folder.string());
+  ModelConfig config = read_model_config(settings);
   const std::unique_ptr<TensorArchive> archive = open_archive(folder);
   complete(config, *archive);
   auto model = std::make_unique<Model>(config, compute, 0);

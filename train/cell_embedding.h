@@ -29,7 +29,7 @@ struct EmbeddingConfig {
     visit("layer", layer, "0 = after the embedding, up to the model's layers; -1 = the last");
     visit("species", species, "of all cells: auto | human | mouse");
     visit("normalise_total", normalise_total,
-          "divide counts by the cell's total first, as in training");
+          "divide counts by the cell's total first; for tokens that were made so");
     visit("micro_batch_tokens", micro_batch_tokens, "most tokens computed at once");
   }
   // Throws kInvalidArgument unless the model has that pooling and layer.

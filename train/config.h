@@ -36,7 +36,7 @@ struct TrainConfig {
   // The settings but the seed, which every command has anyway.
   template <class Visitor>
   void settings(Visitor& visit) {
-    visit("data", data, "token directory");
+    visit("data", data, "token directory (required for a new run)");
     visit("priors", priors, "priors.h5; without it the priors are switched off");
     visit("vocab", vocab, "vocab.json of the tokens; default: the one in the token directory");
     visit("init", init, "model directory to start from; its config.json replaces [model]");

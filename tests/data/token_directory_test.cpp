@@ -178,7 +178,7 @@ TEST(TokenDirectory, TheManifestsOwnKeysAreRefused) {
 
 TEST(TokenDirectory, RefusesAMissingOrForeignManifest) {
   const TemporaryFolder folder;
-  expect_error(ErrorKind::kBadInput, "manifest.json: cannot open",
+  expect_error(ErrorKind::kBadInput, "has no manifest.json",
                [&] { TokenDirectory(folder.path()); });
   const auto expect_manifest_refused = [&](const std::string& why, auto&& change) {
     const TemporaryFolder inner;

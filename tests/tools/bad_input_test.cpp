@@ -293,6 +293,19 @@ TEST_F(BadInputTest, VocabularyOfAnotherSize) {
                            {"--vocab", vocabulary});
 }
 
+TEST_F(BadInputTest, VocabularyThatIsNoJson) {
+  const std::string vocabulary = file("vocab.json", "gene\ttoken\n");
+  expect_embedding_refused(kBadInput, {vocabulary, "no JSON", "lodestone vocab"},
+                           {"--vocab", vocabulary});
+}
+
+TEST_F(BadInputTest, FoldersOfSomethingElse) {
+  fs::create_directory(folder_ / "empty");
+  expect_tokens_refused(path("empty"), {path("empty"), "no manifest.json", "lodestone tokenize"});
+  expect_embedding_refused(kBadInput, {path("empty"), "no config.json", "the folder of a model"},
+                           {"--model", path("empty")});
+}
+
 TEST_F(BadInputTest, LayerOutOfRange) {
   expect_embedding_refused(kUsage, {"layer", "expected -1 to 1", "got 2"}, {"--layer", "2"});
 }
@@ -308,6 +321,13 @@ TEST_F(BadInputTest, SecondRunInADirectory) {
   expect_refused(kUsage, {good("run"), "holds a run already", "--resume"},
                  {"pretrain", "--data", good("tokens"), "--config", good("settings.toml"), "--out",
                   good("run")});
+}
+
+TEST_F(BadInputTest, RunInPlaceOfAFile) {
+  const std::string out = file("run", "");
+  expect_refused(
+      kUsage, {out, "is a file", "choose a directory"},
+      {"pretrain", "--data", good("tokens"), "--config", good("settings.toml"), "--out", out});
 }
 
 TEST_F(BadInputTest, TokensOntoAnExistingDirectory) {

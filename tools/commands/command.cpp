@@ -151,7 +151,8 @@ void CommandLine::Impl::add_flag(Entry& entry, const config::Field& field) {
       option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     }
   }
-  const bool required = contains(entry.command.text.required, field.path);
+  const bool required =
+      contains(entry.command.text.required, field.path) && texts_of(field).empty();
   option->description(field.help + (required ? " (required)" : ""));
   option->option_text(value_hint(field).empty() ? " " : value_hint(field));
   entry.flags.push_back({field, option});

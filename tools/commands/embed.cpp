@@ -110,7 +110,7 @@ void add_embed(CommandLine& line) {
        .description =
            "Genes are ranked and valued as in training, with the vocabulary and medians of the "
            "model directory.\nEvery cell keeps its place; a cell without any known gene gets a row "
-           "of zeros and is listed.\n  lodestone embed --model runs/a/model --input pbmc.h5ad "
+           "of zeros and is listed.\n\n  lodestone embed --model runs/a/model --input pbmc.h5ad "
            "--output pbmc.embedded.h5ad",
        .required = {"model", "input", "output"},
        .inputs = {"model", "input", "vocab"},

@@ -90,7 +90,8 @@ void add_evaluate(CommandLine& line) {
            "On the cells that the run held out, at positions that show <mask> only: cross entropy "
            "of the gene beside gene\nfrequencies of the training cells (over both species and per "
            "species, one count added), squared error of the\nvalue beside that gene's mean value "
-           "and linear interpolation between the nearest unmasked neighbours.",
+           "and linear interpolation between the nearest unmasked neighbours.\n\n"
+           "  lodestone evaluate pretraining runs/a --out result.json",
        .positionals = {"run"},
        .required = {"run"},
        .inputs = {"run", "data", "model"},
@@ -102,7 +103,9 @@ void add_evaluate(CommandLine& line) {
                   "weights",
        .description =
            "Each file on its own (every cell left out of its own neighbours), and each pair of "
-           "files of different species:\nlabels of one from the cells of the other.",
+           "files of different species:\nlabels of one from the cells of the other.\n\n"
+           "  lodestone evaluate embedding human.h5ad mouse.h5ad --model runs/a/model --out "
+           "result.json",
        .positionals = {"files"},
        .required = {"files", "model"},
        .inputs = {"files", "model", "vocab"},
