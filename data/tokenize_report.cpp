@@ -71,7 +71,7 @@ std::string TokenizeReport::json() const {
                  {"tokens", tokens()},
                  {"medians", medians},
                  {"genes_with_median", genes_with_median},
-                 {"normalise_total", normalise_total},
+                 {"target_total", target_total},
                  {"obs", obs},
                  {"files", Json::array()}};
   for (const FileReport& file : files) result["files"].push_back(json_of(file));
@@ -97,7 +97,7 @@ std::string TokenizeReport::table() const {
     for (const std::string& note : file.notes) text += fmt::format("{}: {}\n", file.file, note);
   text += fmt::format("{} cells, {} tokens; medians: {} ({} genes){}\n", cells(), tokens(), medians,
                       genes_with_median,
-                      normalise_total ? "; counts normalised by the cell's total" : "");
+                      target_total > 0 ? "; counts normalised by the cell's total" : "");
   return text;
 }
 

@@ -24,7 +24,7 @@ struct TokenizeReport {
   std::vector<FileReport> files;
   std::string medians;  // where they are from
   std::int64_t genes_with_median = 0;
-  bool normalise_total = false;
+  double target_total = 0;       // counts of a cell were scaled to this total; 0 = they were not
   std::vector<std::string> obs;  // columns written
 
   std::int64_t cells() const;   // written

@@ -272,7 +272,7 @@ TokenizeReport tokenize(std::span<const std::unique_ptr<CellSource>> files, Voca
   report.genes_with_median =
       std::count_if(vocabulary.tokens().begin(), vocabulary.tokens().end(),
                     [](const GeneToken& token) { return token.median.has_value(); });
-  report.normalise_total = config.normalise_total;
+  report.target_total = config.normalise_total ? config.target_total : 0;
   report.obs = obs_columns(checked, config);
   TokenDirectoryWriter writer(
       out, {config.cells_per_shard, config.seed, vocabulary.size(), report.obs, replace});

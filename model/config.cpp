@@ -35,6 +35,7 @@ void visit_published(Config& c, Visitor&& visit) {
   visit("use_cls_token", c.use_cls_token);
   visit("tie_word_embeddings", c.tie_word_embeddings);
   visit("emb_warmup_steps", c.emb_warmup_steps);
+  visit("target_total", c.target_total);
 }
 
 template <class T>
@@ -127,6 +128,8 @@ void ModelConfig::validate() const {
   expect(initializer_range >= 0 && initializer_range < 100,
          fmt::format("initializer_range must be in [0, 100), got {}", initializer_range));
   whole(emb_warmup_steps, 0, "emb_warmup_steps");
+  expect(target_total >= 0 && target_total < 1e12,
+         fmt::format("target_total must be 0 or a positive total, got {}", target_total));
   check(faults.empty(), "model: {}", fmt::join(faults, "; "));
 }
 

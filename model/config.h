@@ -30,6 +30,9 @@ struct ModelConfig {
   bool use_cls_token = true;
   bool tie_word_embeddings = true;
   std::int64_t emb_warmup_steps = 0;  // prior warm-up; 0 = off
+  // How the values the model was trained on were made: a cell's counts were scaled to this total
+  // before they were divided by medians; 0 = they were not. Embeddings do the same.
+  double target_total = 0;
 
   template <class Visitor>
   void fields(Visitor& visit) {
@@ -52,6 +55,7 @@ struct ModelConfig {
     visit("use_cls_token", use_cls_token, "a CLS row of its species before each cell");
     visit("tie_word_embeddings", tie_word_embeddings, "the gene decoder is the word embedding");
     visit("emb_warmup_steps", emb_warmup_steps, "steps over which the priors fade in; 0 = off");
+    visit("target_total", target_total, "total that counts were scaled to; the tokens' own");
   }
 
   // The priors switched on, in the order of the published concatenation: promoter, co_exp,

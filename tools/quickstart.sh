@@ -30,7 +30,6 @@ cmake --build --preset release --target lodestone
 lodestone() { build/release/lodestone "$@"; }
 
 say "cells and vocabulary"
-tokenize_options=()
 if [[ ${#files[@]} -eq 0 ]]; then
   lodestone simulate --out "$out/cells" --cells 1000
   files=("$out/cells/human.h5ad" "$out/cells/mouse.h5ad")

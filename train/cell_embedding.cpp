@@ -54,6 +54,11 @@ void pool(std::span<const float> states, std::int64_t begin, std::int64_t end, P
     fail(ErrorKind::kNumeric, "embedding: a state is not finite; the model's weights are broken");
 }
 
+// How the values were made that the model was trained on.
+ValueOptions values_of(const ModelConfig& model) {
+  return {model.target_total > 0, model.target_total, model.max_positions};
+}
+
 // One pass over a source.
 class Embedder {
  public:
@@ -62,7 +67,7 @@ class Embedder {
       : model_(model),
         config_(config),
         mapping_(map_genes(source, vocabulary, config.given_species())),
-        options_{config.normalise_total, 10000, model.network.config().max_positions},
+        options_(values_of(model.network.config())),
         tokenizer_(mapping_, vocabulary, options_) {}
 
   std::vector<float> embed(const CellBlock& block) {

@@ -20,7 +20,6 @@ struct EmbeddingConfig {
   std::string pooling = "cls";
   std::int64_t layer = -1;
   std::string species = "auto";
-  bool normalise_total = false;
   std::int64_t micro_batch_tokens = 8192;
 
   template <class Visitor>
@@ -28,8 +27,6 @@ struct EmbeddingConfig {
     visit("pooling", pooling, "cls (the cell's CLS state) or mean (over its genes)");
     visit("layer", layer, "0 = after the embedding, up to the model's layers; -1 = the last");
     visit("species", species, "of all cells: auto | human | mouse");
-    visit("normalise_total", normalise_total,
-          "divide counts by the cell's total first; for tokens that were made so");
     visit("micro_batch_tokens", micro_batch_tokens, "most tokens computed at once");
   }
   // Throws kInvalidArgument unless the model has that pooling and layer.
@@ -45,8 +42,9 @@ struct EmbeddingReport {
 };
 
 // Embeds every cell of `source`, in its order, block by block, and hands each block's rows
-// [cells of the block, hidden] to `sink`. Genes are ranked as in training. Throws kBadInput when
-// the vocabulary does not fit the model or no gene is known, kNumeric when a state is not finite.
+// [cells of the block, hidden] to `sink`. Genes are valued and ranked as the model was trained.
+// Throws kBadInput when the vocabulary does not fit the model or no gene is known, kNumeric when a
+// state is not finite.
 using EmbeddingSink = std::function<void(std::span<const float> rows)>;
 using EmbeddingProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 EmbeddingReport embed_cells(CellSource& source, const Vocabulary& vocabulary, const Model& model,

@@ -27,7 +27,7 @@ struct TrainConfig {
   std::int64_t save_every = 500;
   std::int64_t keep_last = 2;
   std::int64_t report_every = 10;
-  ModelConfig model;
+  ModelConfig model{.prior_width = 0};
   LoaderConfig loader;  // its seed is the run's
   AdamWConfig optimizer;
   ScheduleConfig schedule;

@@ -77,9 +77,16 @@ void check_same_vocabulary(const TrainConfig& config, const fs::path& own) {
               config.vocab, own.string());
 }
 
+// What the cells' counts were scaled to before they became values; 0 = they were not.
+double target_total(const TokenDirectory& data) {
+  const auto manifest = nlohmann::json::parse(data.manifest());
+  return manifest.value("/tokenize/target_total"_json_pointer, 0.0);
+}
+
 std::unique_ptr<Model> new_model(TrainConfig& config, const TokenDirectory& data,
                                  const std::optional<Vocabulary>& vocabulary) {
   if (config.model.vocabulary == 0) config.model.vocabulary = data.vocabulary_size();
+  config.model.target_total = target_total(data);
   check_vocabulary_size(config.model.vocabulary, data.vocabulary_size(), "model.vocabulary");
   const std::vector<PriorTable> priors = read_priors(config);
   for (const PriorTable& prior : priors) {
@@ -105,6 +112,10 @@ std::unique_ptr<Model> initial_model(TrainConfig& config, const TokenDirectory& 
   auto model = load_model(config.init, config.compute_type());
   config.model = model->network.config();
   check_vocabulary_size(config.model.vocabulary, data.vocabulary_size(), config.init);
+  check_input(config.model.target_total == target_total(data),
+              "{}: was trained on counts scaled to {} (0 = not scaled), the cells of {} to {}; "
+              "tokenise them the same way",
+              config.init, config.model.target_total, config.data, target_total(data));
   return model;
 }
 

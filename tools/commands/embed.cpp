@@ -63,15 +63,15 @@ class RowSpool {
 };
 
 ordered_json describe(const EmbedSettings& settings, const EmbeddingReport& report,
-                      const CellSource& source, std::int64_t width) {
+                      const CellSource& source, const ModelConfig& model) {
   return {{"model", settings.model},
           {"weights", hash_file(fs::path(settings.model) / "model.safetensors")},
           {"matrix", source.matrix()},
           {"pooling", settings.embedding.pooling},
           {"layer", settings.embedding.layer},
-          {"normalise_total", settings.embedding.normalise_total},
+          {"target_total", model.target_total},
           {"cells", report.cells},
-          {"width", width},
+          {"width", model.hidden},
           {"truncated", report.truncated},
           {"cells_without_genes", report.without_genes}};
 }
@@ -88,7 +88,7 @@ void embed(const EmbedSettings& settings, Run& run) {
       [&](std::span<const float> rows) { spool.append(rows); }, progress.callback());
   const MappedFile rows = spool.finish();
   const std::int64_t width = model->network.config().hidden;
-  const ordered_json facts = describe(settings, report, *source, width);
+  const ordered_json facts = describe(settings, report, *source, model->network.config());
   copy_h5ad_with_obsm(
       settings.input, settings.output, settings.name,
       {reinterpret_cast<const float*>(rows.bytes().data()), rows.bytes().size() / sizeof(float)},
