@@ -16,10 +16,11 @@ cd "$here"
 
 say() { printf '\n== %s\n' "$*"; }
 
-out=${OUT:-quickstart-run}
+base=${OUT:-quickstart-run}
+out=$base
 for ((n = 2; ; ++n)); do
   [[ -e "$out" ]] || break
-  out=${OUT:-quickstart-run}-$n
+  out=$base-$n
 done
 mkdir -p "$out"
 
@@ -36,7 +37,9 @@ if [[ ${#files[@]} -eq 0 ]]; then
   lodestone vocab --genes "$out/cells/genes_human.tsv" --genes "$out/cells/genes_mouse.tsv" \
     --orthologs "$out/cells/orthologs.tsv" --out "$out/vocab.json"
 else
-  lodestone vocab $(printf -- '--cells=%s ' "${files[@]}") --out "$out/vocab.json"
+  cells=()
+  for file in "${files[@]}"; do cells+=(--cells "$file"); done
+  lodestone vocab "${cells[@]}" --out "$out/vocab.json"
 fi
 
 say "tokens"
@@ -49,10 +52,12 @@ lodestone evaluate pretraining "$out/run" --out "$out/pretraining.json"
 say "embeddings"
 results=(--result "$out/pretraining.json")
 embedded=()
+number=0
 for file in "${files[@]}"; do
-  name=$(basename "$file" .h5ad)
-  lodestone embed --model "$out/run/model" --input "$file" --output "$out/$name.embedded.h5ad"
-  embedded+=(--embedding "$out/$name.embedded.h5ad")
+  number=$((number + 1))
+  target="$out/$number-$(basename "$file" .h5ad).embedded.h5ad"
+  lodestone embed --model "$out/run/model" --input "$file" --output "$target"
+  embedded+=(--embedding "$target")
 done
 if lodestone evaluate embedding "${files[@]}" --model "$out/run/model" --out "$out/embedding.json"; then
   results+=(--result "$out/embedding.json")

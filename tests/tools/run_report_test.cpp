@@ -204,21 +204,32 @@ TEST(RunReport, DrawsEmbeddingsByLabel) {
   const TemporaryFolder folder;
   ReportInputs inputs;
   inputs.run = make_run(folder, long_run());
-  inputs.embedding = make_embedding(folder, 1);
+  inputs.embeddings = {make_embedding(folder, 1)};
   const RunReport report = make_report(inputs);
   EXPECT_EQ(report.figures.back().name, "embedding-1");
   EXPECT_THAT(report.figures.back().figure.svg, HasSubstr("T &amp; B"));
-  EXPECT_THAT(report.html, HasSubstr("no obs column species"));
+  EXPECT_THAT(report.html, HasSubstr("No file has the obs column species"));
   expect_well_formed(report.html.substr(report.html.find('\n')));
+}
+
+TEST(RunReport, DrawsTheEmbeddingsOfSeveralFilesTogether) {
+  const TemporaryFolder folder;
+  ReportInputs inputs;
+  inputs.run = make_run(folder, long_run());
+  const fs::path file = make_embedding(folder, 1);
+  inputs.embeddings = {file, file};
+  const RunReport report = make_report(inputs);
+  EXPECT_THAT(report.html, HasSubstr("16 cells with 3 numbers each"));
+  EXPECT_THAT(report.figures.back().figure.svg, HasSubstr("T &amp; B"));
 }
 
 TEST(RunReport, RefusesEmbeddingsThatAreNone) {
   const TemporaryFolder folder;
   ReportInputs inputs;
   inputs.run = make_run(folder, long_run());
-  inputs.embedding = make_embedding(folder, INFINITY);
+  inputs.embeddings = {make_embedding(folder, INFINITY)};
   expect_error(ErrorKind::kBadInput, "not finite in cell 7", [&] { make_report(inputs); });
-  inputs.embedding = folder / "plain.h5ad";
+  inputs.embeddings = {folder / "plain.h5ad"};
   expect_error(ErrorKind::kBadInput, "obsm/X_lodestone", [&] { make_report(inputs); });
 }
 

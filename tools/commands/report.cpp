@@ -8,13 +8,14 @@ using nlohmann::ordered_json;
 namespace {
 
 struct ReportSettings {
-  std::string run, embedding, embedding_name = "X_lodestone", out = "report.html";
-  std::vector<std::string> colour_by = {"cell_type", "species"}, result;
+  std::string run, embedding_name = "X_lodestone", out = "report.html";
+  std::vector<std::string> embedding, colour_by = {"cell_type", "species"}, result;
 
   template <class Visitor>
   void fields(Visitor& visit) {
     visit("run", run, "directory of a run, with metrics.jsonl");
-    visit("embedding", embedding, "cells with embeddings (.h5ad), drawn along two components");
+    visit("embedding", embedding,
+          "cells with embeddings (.h5ad), drawn together along two components");
     visit("embedding_name", embedding_name, "the embedding's name in obsm");
     visit("colour_by", colour_by, "obs columns to colour cells by");
     visit("result", result, "results to show as tables (.json)");
@@ -24,7 +25,7 @@ struct ReportSettings {
 
 void report_run(const ReportSettings& settings, Run& run) {
   ReportInputs inputs{settings.run,
-                      settings.embedding,
+                      {settings.embedding.begin(), settings.embedding.end()},
                       settings.embedding_name,
                       settings.colour_by,
                       {settings.result.begin(), settings.result.end()}};

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,10 +16,12 @@ struct EmbeddingFigures {
   std::vector<std::string> absent;                      // columns asked for that the file lacks
 };
 
-// The first two principal components of obsm/NAME of an h5ad file, once for each obs column that is
-// there (without colours when none is). Throws kBadInput when the matrix is absent, has not one row
-// a cell, fewer than two columns or a value that is not finite.
-EmbeddingFigures embedding_figures(const std::filesystem::path& file, const std::string& name,
+// The first two principal components of obsm/NAME of h5ad files (one or more) together, once for
+// each obs column that is there (without colours when none is). Throws kBadInput when a matrix is
+// absent, has fewer than two rows or columns, another width than the others or a value that is not
+// finite.
+EmbeddingFigures embedding_figures(std::span<const std::filesystem::path> files,
+                                   const std::string& name,
                                    const std::vector<std::string>& colour_by);
 
 }  // namespace lodestone::tools

@@ -47,17 +47,19 @@ void add_training(HtmlPage& page, RunReport& report, const RunMetrics& metrics) 
 
 void add_embedding(HtmlPage& page, RunReport& report, const ReportInputs& inputs) {
   EmbeddingFigures embedding =
-      embedding_figures(inputs.embedding, inputs.embedding_name, inputs.colour_by);
+      embedding_figures(inputs.embeddings, inputs.embedding_name, inputs.colour_by);
+  std::vector<std::string> files;
+  for (const fs::path& file : inputs.embeddings) files.push_back(file.filename().string());
   page.section("Cell embeddings");
-  page.paragraph(fmt::format(
-      "{} cells with {} numbers each, from {}, along their first two principal "
-      "components{}.",
-      grouped(embedding.cells), grouped(embedding.columns), inputs.embedding.filename().string(),
-      embedding.shown < embedding.cells
-          ? fmt::format("; {} of them, evenly spaced", grouped(embedding.shown))
-          : ""));
+  page.paragraph(
+      fmt::format("{} cells with {} numbers each, from {}, along their first two principal "
+                  "components{}.",
+                  grouped(embedding.cells), grouped(embedding.columns), fmt::join(files, " and "),
+                  embedding.shown < embedding.cells
+                      ? fmt::format("; {} of them, evenly spaced", grouped(embedding.shown))
+                      : ""));
   if (!embedding.absent.empty())
-    page.remark(fmt::format("The file has no obs column {}.", fmt::join(embedding.absent, ", ")));
+    page.remark(fmt::format("No file has the obs column {}.", fmt::join(embedding.absent, ", ")));
   std::vector<HtmlPage::Picture> row;
   for (auto& [column, figure] : embedding.figures)
     keep(report, row, fmt::format("embedding-{}", row.size() + 1), std::move(figure),
@@ -146,7 +148,7 @@ RunReport make_report(const ReportInputs& inputs) {
   page.key_figures(key_figures(metrics));
   RunReport report;
   add_training(page, report, metrics);
-  if (!inputs.embedding.empty()) add_embedding(page, report, inputs);
+  if (!inputs.embeddings.empty()) add_embedding(page, report, inputs);
   if (!inputs.results.empty()) page.section("Evaluation");
   for (const fs::path& file : inputs.results) add_result(page, report, file);
   add_settings(page, inputs.run);

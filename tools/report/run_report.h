@@ -8,9 +8,9 @@
 namespace lodestone::tools {
 
 struct ReportInputs {
-  std::filesystem::path run;                   // a run directory with metrics.jsonl
-  std::filesystem::path embedding;             // an h5ad file; empty = none
-  std::string embedding_name = "X_lodestone";  // in its obsm
+  std::filesystem::path run;                      // a run directory with metrics.jsonl
+  std::vector<std::filesystem::path> embeddings;  // h5ad files, drawn together
+  std::string embedding_name = "X_lodestone";     // in its obsm
   std::vector<std::string> colour_by = {"cell_type", "species"};
   std::vector<std::filesystem::path> results;  // JSON files
 };
