@@ -58,6 +58,17 @@ std::unique_ptr<Model> untrained(const Model& model, std::uint64_t seed) {
   return random;
 }
 
+// What a file as a whole differs in is not about its cells.
+void centre(Space& space) {
+  const auto columns = static_cast<std::size_t>(space.columns);
+  const std::size_t rows = space.values.size() / columns;
+  std::vector<double> mean(columns, 0);
+  for (std::size_t i = 0; i < space.values.size(); ++i) mean[i % columns] += space.values[i];
+  for (double& value : mean) value /= static_cast<double>(rows);
+  for (std::size_t i = 0; i < space.values.size(); ++i)
+    space.values[i] -= static_cast<float>(mean[i % columns]);
+}
+
 Space embed(CellSource& source, const Vocabulary& vocabulary, const Model& model,
             const EmbeddingConfig& config) {
   Space space;
@@ -65,6 +76,7 @@ Space embed(CellSource& source, const Vocabulary& vocabulary, const Model& model
   embed_cells(source, vocabulary, model, config, [&](std::span<const float> rows) {
     space.values.insert(space.values.end(), rows.begin(), rows.end());
   });
+  centre(space);
   return space;
 }
 
@@ -112,16 +124,6 @@ Space log_normalised(CellSource& source, const std::vector<std::int32_t>& column
     }
   }
   return space;
-}
-
-void centre(Space& space) {
-  const auto columns = static_cast<std::size_t>(space.columns);
-  const std::size_t rows = space.values.size() / columns;
-  std::vector<double> mean(columns, 0);
-  for (std::size_t i = 0; i < space.values.size(); ++i) mean[i % columns] += space.values[i];
-  for (double& value : mean) value /= static_cast<double>(rows);
-  for (std::size_t i = 0; i < space.values.size(); ++i)
-    space.values[i] -= static_cast<float>(mean[i % columns]);
 }
 
 Space components(const std::vector<float>& values, std::int64_t columns, std::int64_t wanted) {

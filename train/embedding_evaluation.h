@@ -43,9 +43,10 @@ struct EmbeddingScore {
 
 // Every file on its own, and every ordered pair of files of different species that share labels.
 // Cells without a label are left out; so are query cells whose label the reference lacks. Distances
-// are Euclidean. The components of a file are of log(1 + 10,000 * count / total) over all its
-// genes; of a pair, over the genes that both write with the same token, centred per file; without
-// such genes the pair has no "PCA". Throws kBadInput when a file lacks the label column, before
+// are Euclidean, in spaces centred per file: what a file as a whole differs in is not about its
+// cells. The components of a file are of log(1 + 10,000 * count / total) over all its genes; of a
+// pair, over the genes that both write with the same token; without such genes the pair has no
+// "PCA". Throws kBadInput when a file lacks the label column, before
 // anything is embedded.
 std::vector<EmbeddingScore> evaluate_embedding(const Model& model, const Vocabulary& vocabulary,
                                                std::span<const std::unique_ptr<CellSource>> files,

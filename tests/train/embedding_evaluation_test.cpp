@@ -156,6 +156,12 @@ class NearestByHand {
     embed_cells(source, make_vocabulary(), model, config, [&](std::span<const float> block) {
       rows_.insert(rows_.end(), block.begin(), block.end());
     });
+    for (std::size_t c = 0; c < kHidden; ++c) {
+      double sum = 0;
+      for (std::size_t i = c; i < rows_.size(); i += kHidden) sum += rows_[i];
+      const auto mean = static_cast<float>(sum * kHidden / static_cast<double>(rows_.size()));
+      for (std::size_t i = c; i < rows_.size(); i += kHidden) rows_[i] -= mean;
+    }
     for (const std::int32_t code : source.obs()[0].codes)
       labels_.push_back(code < 0 ? "" : source.obs()[0].categories[static_cast<std::size_t>(code)]);
   }
