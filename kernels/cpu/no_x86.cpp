@@ -1,0 +1,11 @@
+// Stands in for the files for x86 processors where the target is another.
+#include "kernels/cpu/cpu_features.h"
+
+namespace lodestone::kernels {
+
+const CpuFeatures& cpu_features() {
+  static const CpuFeatures none;
+  return none;
+}
+
+}  // namespace lodestone::kernels
