@@ -42,6 +42,10 @@ Var dropout_residual_layer_norm(const Var& x, const Var& residual, const Var& we
 // probabilities: word k % 4 of key.at(row_keys[query row], k / 4, head) for key position k in the
 // cell. Never materialises a cell's square; the backward recomputes probabilities.
 Var attention(const Var& qkv, const Tensor& offsets, std::int64_t heads, const Dropout& dropout);
+// The same for chosen rows alone: queries[M, heads * D], cell b's from query_offsets[b] on (i64
+// [B + 1]), to the keys and values keys_values[N, 2 * heads * D] of all rows. y[M, heads * D].
+Var attention(const Var& queries, const Var& keys_values, const Tensor& query_offsets,
+              const Tensor& offsets, std::int64_t heads, const Dropout& dropout);
 
 Var quick_gelu(const Var& x);  // x * sigmoid(1.702 x)
 Var tanh(const Var& x);

@@ -1,6 +1,7 @@
 #pragma once
 // Multi-head attention within each cell: y = dropout(softmax(q k^T / sqrt(head_size))) v for the
-// rows of one cell and one head at a time. Shapes: N packed rows; `wide` is accumulation_type.
+// rows of one cell and one head at a time. Shapes: N packed rows of keys and values, M packed rows
+// of queries (all N, or some rows of each cell); `wide` is accumulation_type.
 #include <cstdint>
 
 #include "engine/core/dtype.h"
@@ -12,9 +13,10 @@ namespace lodestone::kernels {
 
 // Which rows belong together, and what both passes know of the call.
 struct AttentionLayout {
-  const std::int64_t* offsets;          // [cells + 1]
+  const std::int64_t* query_offsets;    // [cells + 1]: where each cell's queries begin
+  const std::int64_t* offsets;          // [cells + 1]: where each cell's keys and values begin
   const std::int32_t* cells_by_length;  // [cells]: every cell once, the longest first
-  std::int64_t cells, longest;          // longest: rows of the longest cell
+  std::int64_t cells, longest;          // longest: keys of the longest cell
   std::int64_t heads, head_size;
   int workers;  // slots in the workspace
   DType dtype;
@@ -24,17 +26,25 @@ struct AttentionLayout {
 // key.at(row_keys[query row], k / 4, head) is below `threshold`; the rest is multiplied by `scale`.
 struct AttentionDropout {
   bool enabled;
-  const std::int64_t* row_keys;  // [N]; not read unless enabled
+  const std::int64_t* row_keys;  // [M]; not read unless enabled
   RandomKey key;
   std::uint32_t threshold;
   double scale;
 };
 
+// [rows, heads, head_size], rows `stride` elements apart: a tensor of its own or a part of one.
+template <class Pointer>
+struct RowsOfHeads {
+  Pointer data;
+  std::int64_t stride;
+};
+
 struct AttentionForwardArgs {
-  const void* qkv;  // [N, 3, heads, head_size]: a row's queries, keys, values
-  void* y;          // [N, heads, head_size]
-  void* log_sums;   // wide [N, heads]: log of the sum over keys of exp(score)
-  void* workspace;  // attention_forward_workspace bytes
+  RowsOfHeads<const void*> queries;       // M rows
+  RowsOfHeads<const void*> keys, values;  // N rows
+  void* y;                                // [M, heads, head_size]
+  void* log_sums;                         // wide [M, heads]: log of the sum over keys of exp(score)
+  void* workspace;                        // attention_forward_workspace bytes
   AttentionLayout layout;
   AttentionDropout dropout;
 };
@@ -42,12 +52,15 @@ std::int64_t attention_forward_workspace(const AttentionLayout& layout, CpuStrea
 void run(const AttentionForwardArgs& args, CpuStream& stream);
 
 struct AttentionBackwardArgs {
-  const void* dy;        // [N, heads, head_size]
-  const void* qkv;       // [N, 3, heads, head_size]
-  const void* y;         // [N, heads, head_size]
-  const void* log_sums;  // wide [N, heads]
-  Gradient dqkv;         // [N, 3, heads, head_size]
-  void* workspace;       // attention_backward_workspace bytes
+  const void* dy;                         // [M, heads, head_size]
+  RowsOfHeads<const void*> queries;       // M rows
+  RowsOfHeads<const void*> keys, values;  // N rows
+  const void* y;                          // [M, heads, head_size]
+  const void* log_sums;                   // wide [M, heads]
+  // Strides as those of queries, keys and values. Nobody wants one of the latter two alone: both
+  // are null or neither.
+  Gradient dqueries, dkeys, dvalues;
+  void* workspace;  // attention_backward_workspace bytes
   AttentionLayout layout;
   AttentionDropout dropout;
 };

@@ -40,6 +40,21 @@ Var Var::parameter(Tensor value, Tensor gradient) {
   return v;
 }
 
+Var Var::rows(std::int64_t begin, std::int64_t end) const {
+  Var part(value_.rows(begin, end));
+  if (!node_) return part;
+  check(!node_->backward && node_->inputs.empty(), "rows: {} is not a parameter", node_->op);
+  part.node_ = std::make_shared<Node>();
+  part.node_->op = "rows";
+  part.node_->gradient = node_->gradient.rows(begin, end);
+  part.node_->shape = part.node_->gradient.shape();
+  part.node_->dtype = part.node_->gradient.dtype();
+  part.node_->touched = true;
+  part.node_->inputs = {node_};  // so that the parameter's hook waits for this part too
+  part.node_->backward = [](const Tensor&, Grads&) {};
+  return part;
+}
+
 bool Var::records(std::span<const Var> inputs) {
   return recording && std::any_of(inputs.begin(), inputs.end(),
                                   [](const Var& input) { return input.requires_grad(); });

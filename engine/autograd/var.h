@@ -37,6 +37,8 @@ class Var {
   // `gradient` has the shape of `value` and dtype accumulation_type(value.dtype()); its owner
   // zeroes it.
   static Var parameter(Tensor value, Tensor gradient);
+  // Rows [begin, end) of a parameter; what is added to their gradient is added to the parameter's.
+  Var rows(std::int64_t begin, std::int64_t end) const;
   // The result of an op. Keeps `backward` only if an input needs a gradient and recording is on.
   // `backward` captures Tensors, never Vars, so a graph cannot own itself. Undefined inputs are
   // allowed (optional arguments). Two inputs that are the same differentiable Var are refused: they

@@ -13,6 +13,23 @@ namespace lodestone {
 
 namespace {
 
+// What both forms of the op come to: queries of M rows, keys and values of N, each a part of the
+// rows of a tensor. One tensor may hold all three.
+struct Inputs {
+  Tensor queries, keys_values;
+  Tensor query_offsets, offsets;    // i64 [B + 1]
+  std::int64_t heads, width;        // width: columns of the queries of a row, of its keys, values
+  std::int64_t keys_at, values_at;  // their first columns
+  std::int64_t longest;             // rows of the longest cell
+};
+
+void check_heads(const char* input, const Tensor& x, std::int64_t parts, std::int64_t heads) {
+  check_matrix("attention", input, x);
+  check(heads > 0 && x.shape()[1] % (parts * heads) == 0 && x.shape()[1] > 0,
+        "attention: {} columns are not {} times {} heads of one size, in {}", x.shape()[1], parts,
+        heads, input);
+}
+
 // i32 [B]: the cells, longest first; equal ones in their order.
 Tensor cells_by_length(const Tensor& offsets) {
   const auto at = offsets.host<std::int64_t>();
@@ -27,21 +44,17 @@ Tensor cells_by_length(const Tensor& offsets) {
   return Tensor::from(cells);
 }
 
-// Checks the shapes. Points into `offsets`; the order of the cells is still to come.
-kernels::AttentionLayout checked_layout(const Tensor& qkv, const Tensor& offsets,
-                                        std::int64_t heads) {
-  check_matrix("attention", "qkv", qkv);
-  check(heads > 0 && qkv.shape()[1] % (3 * heads) == 0 && qkv.shape()[1] > 0,
-        "attention: {} columns are not 3 times {} heads of one size", qkv.shape()[1], heads);
-  const std::int64_t longest = check_offsets("attention", offsets, qkv.shape()[0]);
-  return {.offsets = offsets.host<std::int64_t>().data(),
-          .cells_by_length = nullptr,
-          .cells = offsets.numel() - 1,
-          .longest = longest,
-          .heads = heads,
-          .head_size = qkv.shape()[1] / (3 * heads),
+// Points into the offsets and `order`.
+kernels::AttentionLayout layout_of(const Inputs& in, const Tensor& order) {
+  return {.query_offsets = in.query_offsets.host<std::int64_t>().data(),
+          .offsets = in.offsets.host<std::int64_t>().data(),
+          .cells_by_length = order.host<std::int32_t>().data(),
+          .cells = order.numel(),
+          .longest = in.longest,
+          .heads = in.heads,
+          .head_size = in.width / in.heads,
           .workers = thread_count(),
-          .dtype = qkv.dtype()};
+          .dtype = in.queries.dtype()};
 }
 
 kernels::AttentionDropout checked_dropout(const Dropout& dropout, std::int64_t rows) {
@@ -56,47 +69,117 @@ kernels::AttentionDropout checked_dropout(const Dropout& dropout, std::int64_t r
           .scale = 1 / (1 - static_cast<double>(dropout.probability))};
 }
 
+kernels::RowsOfHeads<const void*> part(const Tensor& x, std::int64_t first_column) {
+  const auto* base = static_cast<const std::byte*>(x.data());
+  return {base + first_column * static_cast<std::int64_t>(size_of(x.dtype())), x.shape()[1]};
+}
+
+kernels::Gradient part(kernels::Gradient whole, std::int64_t first_column, DType dtype) {
+  if (!whole.data) return whole;
+  const auto bytes = first_column * static_cast<std::int64_t>(size_of(dtype));
+  return {static_cast<std::byte*>(whole.data) + bytes, whole.accumulate};
+}
+
 Tensor workspace(std::int64_t bytes) {
   return Tensor::empty({bytes}, DType::kU8, Device::cpu());
+}
+
+// A call between its two passes. `dropout` and `layout` point into tensors that the other members
+// own.
+struct Call {
+  Inputs in;
+  Tensor order, row_keys;
+  kernels::AttentionDropout dropout;
+  kernels::AttentionLayout layout;
+  Tensor y, log_sums;
+
+  Call(Inputs inputs, const Dropout& drop);
+  void forward();
+  void backward(const Tensor& dy, kernels::Gradient dqueries, kernels::Gradient dkeys,
+                kernels::Gradient dvalues) const;
+};
+
+Call::Call(Inputs inputs, const Dropout& drop)
+    : in(std::move(inputs)),
+      order(cells_by_length(in.offsets)),
+      dropout(checked_dropout(drop, in.queries.shape()[0])),
+      layout(layout_of(in, order)) {
+  if (dropout.enabled) row_keys = drop.row_keys;
+  const std::int64_t rows = in.queries.shape()[0];
+  y = Tensor::empty({rows, in.width}, layout.dtype, in.queries.device());
+  log_sums = Tensor::empty({rows, in.heads}, accumulation_type(layout.dtype), in.queries.device());
+}
+
+void Call::forward() {
+  Tensor space = workspace(attention_forward_workspace(layout, cpu_stream()));
+  kernels::launch(kernels::AttentionForwardArgs{.queries = part(in.queries, 0),
+                                                .keys = part(in.keys_values, in.keys_at),
+                                                .values = part(in.keys_values, in.values_at),
+                                                .y = y.data(),
+                                                .log_sums = log_sums.data(),
+                                                .workspace = space.data(),
+                                                .layout = layout,
+                                                .dropout = dropout},
+                  y.device());
+}
+
+void Call::backward(const Tensor& dy, kernels::Gradient dqueries, kernels::Gradient dkeys,
+                    kernels::Gradient dvalues) const {
+  if (!dqueries.data && !dkeys.data) return;
+  Tensor space = workspace(attention_backward_workspace(layout, cpu_stream()));
+  kernels::launch(kernels::AttentionBackwardArgs{.dy = dy.data(),
+                                                 .queries = part(in.queries, 0),
+                                                 .keys = part(in.keys_values, in.keys_at),
+                                                 .values = part(in.keys_values, in.values_at),
+                                                 .y = y.data(),
+                                                 .log_sums = log_sums.data(),
+                                                 .dqueries = dqueries,
+                                                 .dkeys = dkeys,
+                                                 .dvalues = dvalues,
+                                                 .workspace = space.data(),
+                                                 .layout = layout,
+                                                 .dropout = dropout},
+                  dy.device());
 }
 
 }  // namespace
 
 Var attention(const Var& qkv, const Tensor& offsets, std::int64_t heads, const Dropout& dropout) {
-  const Tensor& qkv_in = qkv.value();
-  kernels::AttentionLayout layout = checked_layout(qkv_in, offsets, heads);
-  const Tensor order = cells_by_length(offsets);
-  layout.cells_by_length = order.host<std::int32_t>().data();
-  const std::int64_t rows = qkv_in.shape()[0];
-  const kernels::AttentionDropout drop = checked_dropout(dropout, rows);
-  const Tensor row_keys = drop.enabled ? dropout.row_keys : Tensor();
-  Tensor y = Tensor::empty({rows, heads * layout.head_size}, layout.dtype, qkv_in.device());
-  Tensor log_sums = Tensor::empty({rows, heads}, accumulation_type(layout.dtype), qkv_in.device());
-  Tensor scratch = workspace(attention_forward_workspace(layout, cpu_stream()));
-  kernels::launch(kernels::AttentionForwardArgs{.qkv = qkv_in.data(),
-                                                .y = y.data(),
-                                                .log_sums = log_sums.data(),
-                                                .workspace = scratch.data(),
-                                                .layout = layout,
-                                                .dropout = drop},
-                  qkv_in.device());
-  return Var::record("attention", y, {qkv},
-                     // `offsets`, `order` and `row_keys` own what `layout` and `drop` point to.
-                     [qkv_in, y, log_sums, offsets, order, row_keys, layout, drop](const Tensor& dy,
-                                                                                   Grads& grads) {
-                       const kernels::Gradient dqkv = grads.want(0, layout.dtype);
-                       if (!dqkv.data) return;
-                       Tensor space = workspace(attention_backward_workspace(layout, cpu_stream()));
-                       kernels::launch(kernels::AttentionBackwardArgs{.dy = dy.data(),
-                                                                      .qkv = qkv_in.data(),
-                                                                      .y = y.data(),
-                                                                      .log_sums = log_sums.data(),
-                                                                      .dqkv = dqkv,
-                                                                      .workspace = space.data(),
-                                                                      .layout = layout,
-                                                                      .dropout = drop},
-                                       dy.device());
-                     });
+  const Tensor& x = qkv.value();
+  check_heads("qkv", x, 3, heads);
+  const std::int64_t width = x.shape()[1] / 3;
+  const std::int64_t longest = check_offsets("attention", offsets, x.shape()[0]);
+  Call call({x, x, offsets, offsets, heads, width, width, 2 * width, longest}, dropout);
+  call.forward();
+  return Var::record("attention", call.y, {qkv}, [call](const Tensor& dy, Grads& grads) {
+    const DType dtype = call.layout.dtype;
+    const kernels::Gradient dqkv = grads.want(0, dtype);
+    call.backward(dy, dqkv, part(dqkv, call.in.keys_at, dtype),
+                  part(dqkv, call.in.values_at, dtype));
+  });
+}
+
+Var attention(const Var& queries, const Var& keys_values, const Tensor& query_offsets,
+              const Tensor& offsets, std::int64_t heads, const Dropout& dropout) {
+  const Tensor &q = queries.value(), &kv = keys_values.value();
+  check_heads("queries", q, 1, heads);
+  check_matrix("attention", "keys_values", kv);
+  check_tensor("attention", "keys_values", kv, {kv.shape()[0], 2 * q.shape()[1]}, q.dtype());
+  check_offsets("attention", query_offsets, q.shape()[0]);
+  const std::int64_t longest = check_offsets("attention", offsets, kv.shape()[0]);
+  check(query_offsets.numel() == offsets.numel(),
+        "attention: the queries are of {} cells, the keys of {}", query_offsets.numel() - 1,
+        offsets.numel() - 1);
+  Call call({q, kv, query_offsets, offsets, heads, q.shape()[1], 0, q.shape()[1], longest},
+            dropout);
+  call.forward();
+  return Var::record(
+      "attention", call.y, {queries, keys_values}, [call](const Tensor& dy, Grads& grads) {
+        const DType dtype = call.layout.dtype;
+        const kernels::Gradient dqueries = grads.want(0, dtype);
+        const kernels::Gradient dkeys_values = grads.want(1, dtype);
+        call.backward(dy, dqueries, dkeys_values, part(dkeys_values, call.in.values_at, dtype));
+      });
 }
 
 }  // namespace lodestone

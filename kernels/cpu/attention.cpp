@@ -51,7 +51,7 @@ void forward_tile(const AttentionForwardArgs& a, const Item& item, std::int64_t 
                   Scratch<Compute<T>>& s) {
   using Real = Compute<T>;
   const std::int64_t head_size = a.layout.head_size;
-  const std::int64_t rows = std::min(kTile, item.rows - first);
+  const std::int64_t rows = std::min(kTile, item.queries - first);
   std::fill_n(s.sums, rows * s.width, Real{0});
   std::fill_n(s.row_maximum, rows, -std::numeric_limits<Real>::infinity());
   std::fill_n(s.row_sum, rows, Real{0});
@@ -65,7 +65,7 @@ void forward_tile(const AttentionForwardArgs& a, const Item& item, std::int64_t 
       running_softmax(scores, keys, s.row_maximum[r], s.row_sum[r], s.sums + r * s.width, s.width);
       if (!a.dropout.enabled) continue;
       Real factors[kTile];
-      dropout_factors(a.dropout, item.first_row + first + r, item.head, key, keys, factors);
+      dropout_factors(a.dropout, item.first_query + first + r, item.head, key, keys, factors);
       for (std::int64_t k = 0; k < keys; ++k) scores[k] *= factors[k];
     }
     tile_product<Real>({s.scores, kTile, 1}, {s.values + key * s.width, s.width}, {s.sums, s.width},
@@ -77,15 +77,16 @@ template <class T>
 void forward_item(const AttentionForwardArgs& a, const Item& item, Scratch<Compute<T>>& s) {
   using Real = Compute<T>;
   const std::int64_t head_size = a.layout.head_size;
-  const T* qkv = static_cast<const T*>(a.qkv);
-  const auto queries = part_of(qkv, 0, item, a.layout);
-  const auto y = head_of(static_cast<T*>(a.y), item, a.layout);
+  const auto queries = head_of<const T>(a.queries, item.first_query, item, a.layout);
+  const auto y = query_rows_of<T>(a.y, item, a.layout);
   Real* const log_sums =
-      static_cast<Real*>(a.log_sums) + item.first_row * a.layout.heads + item.head;
-  copy_transposed(part_of(qkv, 1, item, a.layout), item.rows, head_size, s.keys_transposed);
-  copy_scaled(part_of(qkv, 2, item, a.layout), item.rows, head_size, Real{1}, s.values, s.width);
-  for (std::int64_t first = 0; first < item.rows; first += kTile) {
-    const std::int64_t rows = std::min(kTile, item.rows - first);
+      static_cast<Real*>(a.log_sums) + item.first_query * a.layout.heads + item.head;
+  copy_transposed(head_of<const T>(a.keys, item.first_row, item, a.layout), item.rows, head_size,
+                  s.keys_transposed);
+  copy_scaled(head_of<const T>(a.values, item.first_row, item, a.layout), item.rows, head_size,
+              Real{1}, s.values, s.width);
+  for (std::int64_t first = 0; first < item.queries; first += kTile) {
+    const std::int64_t rows = std::min(kTile, item.queries - first);
     copy_scaled(queries.from(first), rows, head_size, score_scale<Real>(a.layout), s.queries,
                 s.width);
     forward_tile<T>(a, item, first, s);
@@ -123,7 +124,7 @@ void backward_tile(const AttentionBackwardArgs& a, const Item& item, std::int64_
                    Scratch<Compute<T>>& s) {
   using Real = Compute<T>;
   const std::int64_t head_size = a.layout.head_size;
-  const std::int64_t rows = std::min(kTile, item.rows - first);
+  const std::int64_t rows = std::min(kTile, item.queries - first);
   std::fill_n(s.sums, rows * s.width, Real{0});
   for (std::int64_t key = 0; key < item.rows; key += kTile) {
     const std::int64_t keys = std::min(kTile, item.rows - key);
@@ -133,7 +134,7 @@ void backward_tile(const AttentionBackwardArgs& a, const Item& item, std::int64_
     tile_product<Real>({s.dy, s.width, 1}, {s.values + key * head_size, kTile}, {s.dscores, kTile},
                        rows, columns, head_size, false);
     for (std::int64_t r = 0; r < rows; ++r) {
-      const std::int64_t row = item.first_row + first + r;
+      const std::int64_t row = item.first_query + first + r;
       const Real log_sum = static_cast<const Real*>(a.log_sums)[row * a.layout.heads + item.head];
       Real* scores = s.scores + r * kTile;
       Real* dscores = s.dscores + r * kTile;
@@ -161,9 +162,9 @@ void load_query_tile(const AttentionBackwardArgs& a, const Item& item, std::int6
                      std::int64_t rows, Scratch<Compute<T>>& s) {
   using Real = Compute<T>;
   const std::int64_t head_size = a.layout.head_size;
-  const auto queries = part_of(static_cast<const T*>(a.qkv), 0, item, a.layout);
-  const auto y = head_of(static_cast<const T*>(a.y), item, a.layout);
-  const auto dy = head_of(static_cast<const T*>(a.dy), item, a.layout);
+  const auto queries = head_of<const T>(a.queries, item.first_query, item, a.layout);
+  const auto y = query_rows_of<const T>(a.y, item, a.layout);
+  const auto dy = query_rows_of<const T>(a.dy, item, a.layout);
   copy_scaled(queries.from(first), rows, head_size, score_scale<Real>(a.layout), s.queries,
               s.width);
   copy_scaled(dy.from(first), rows, head_size, Real{1}, s.dy, s.width);
@@ -180,25 +181,30 @@ template <class T>
 void backward_item(const AttentionBackwardArgs& a, const Item& item, Scratch<Compute<T>>& s) {
   using Real = Compute<T>;
   const std::int64_t head_size = a.layout.head_size;
-  const T* qkv = static_cast<const T*>(a.qkv);
-  const auto keys = part_of(qkv, 1, item, a.layout);
-  const auto gradient = [&](int part) {
-    return part_of(static_cast<T*>(a.dqkv.data), part, item, a.layout);
-  };
+  const auto keys = head_of<const T>(a.keys, item.first_row, item, a.layout);
+  const auto values = head_of<const T>(a.values, item.first_row, item, a.layout);
   copy_transposed(keys, item.rows, head_size, s.keys_transposed);
-  copy_transposed(part_of(qkv, 2, item, a.layout), item.rows, head_size, s.values);
+  copy_transposed(values, item.rows, head_size, s.values);
   copy_scaled(keys, item.rows, head_size, Real{1}, s.keys, s.width);
   std::fill_n(s.dkeys, item.rows * s.width, Real{0});
   std::fill_n(s.dvalues, item.rows * s.width, Real{0});
-  for (std::int64_t first = 0; first < item.rows; first += kTile) {
-    const std::int64_t rows = std::min(kTile, item.rows - first);
+  const auto gradient_of = [&](const Gradient& gradient, std::int64_t stride, std::int64_t first) {
+    return head_of<T>(RowsOfHeads<void*>{gradient.data, stride}, first, item, a.layout);
+  };
+  for (std::int64_t first = 0; first < item.queries; first += kTile) {
+    const std::int64_t rows = std::min(kTile, item.queries - first);
     load_query_tile<T>(a, item, first, rows, s);
     backward_tile<T>(a, item, first, s);
-    write_scaled(s.sums, s.width, rows, head_size, score_scale<Real>(a.layout),
-                 gradient(0).from(first), a.dqkv.accumulate);
+    if (a.dqueries.data)
+      write_scaled(s.sums, s.width, rows, head_size, score_scale<Real>(a.layout),
+                   gradient_of(a.dqueries, a.queries.stride, item.first_query + first),
+                   a.dqueries.accumulate);
   }
-  write_scaled(s.dkeys, s.width, item.rows, head_size, Real{1}, gradient(1), a.dqkv.accumulate);
-  write_scaled(s.dvalues, s.width, item.rows, head_size, Real{1}, gradient(2), a.dqkv.accumulate);
+  if (!a.dkeys.data) return;
+  write_scaled(s.dkeys, s.width, item.rows, head_size, Real{1},
+               gradient_of(a.dkeys, a.keys.stride, item.first_row), a.dkeys.accumulate);
+  write_scaled(s.dvalues, s.width, item.rows, head_size, Real{1},
+               gradient_of(a.dvalues, a.values.stride, item.first_row), a.dvalues.accumulate);
 }
 
 std::int64_t workspace_bytes(const AttentionLayout& layout, bool for_backward) {

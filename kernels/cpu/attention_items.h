@@ -23,13 +23,16 @@ constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
 
 // One head of one cell.
 struct Item {
-  std::int64_t first_row, rows, head;
+  std::int64_t first_query, queries;  // rows of queries
+  std::int64_t first_row, rows;       // rows of keys and values
+  std::int64_t head;
 };
 
 inline Item item_at(const AttentionLayout& layout, std::int64_t index) {
   const std::int64_t cell = layout.cells_by_length[index / layout.heads];
-  const std::int64_t first = layout.offsets[cell];
-  return {first, layout.offsets[cell + 1] - first, index % layout.heads};
+  const std::int64_t first_query = layout.query_offsets[cell], first = layout.offsets[cell];
+  return {first_query, layout.query_offsets[cell + 1] - first_query, first,
+          layout.offsets[cell + 1] - first, index % layout.heads};
 }
 
 // A worker's buffers. `width` is a head's size rounded up to whole register blocks; what pads a row
@@ -97,18 +100,19 @@ struct HeadRows {
   HeadRows from(std::int64_t first) const { return {row(first), stride}; }
 };
 
-// Part 0, 1, 2 of a [N, 3, heads, head_size] tensor: queries, keys, values.
-template <class T>
-HeadRows<T> part_of(T* qkv, int part, const Item& item, const AttentionLayout& layout) {
-  const std::int64_t row = 3 * layout.heads * layout.head_size;
-  return {qkv + item.first_row * row + (part * layout.heads + item.head) * layout.head_size, row};
+// An item's rows, from row `first` of a tensor of rows of many heads.
+template <class T, class Pointer>
+HeadRows<T> head_of(RowsOfHeads<Pointer> tensor, std::int64_t first, const Item& item,
+                    const AttentionLayout& layout) {
+  return {static_cast<T*>(tensor.data) + first * tensor.stride + item.head * layout.head_size,
+          tensor.stride};
 }
 
-// A head's rows of a [N, heads, head_size] tensor.
-template <class T>
-HeadRows<T> head_of(T* y, const Item& item, const AttentionLayout& layout) {
-  const std::int64_t row = layout.heads * layout.head_size;
-  return {y + item.first_row * row + item.head * layout.head_size, row};
+// The same of a tensor [M, heads, head_size] with a row per query.
+template <class T, class Pointer>
+HeadRows<T> query_rows_of(Pointer tensor, const Item& item, const AttentionLayout& layout) {
+  return head_of<T>(RowsOfHeads<Pointer>{tensor, layout.heads * layout.head_size}, item.first_query,
+                    item, layout);
 }
 
 template <class T, class Real>
@@ -167,8 +171,10 @@ inline std::int64_t workers_for(const AttentionLayout& layout) {
   constexpr double kOperationsWorthAWorker = 1 << 20;
   double operations = 0;
   for (std::int64_t cell = 0; cell < layout.cells; ++cell) {
-    const auto rows = static_cast<double>(layout.offsets[cell + 1] - layout.offsets[cell]);
-    operations += 4 * rows * rows * static_cast<double>(layout.heads * layout.head_size);
+    const auto keys = static_cast<double>(layout.offsets[cell + 1] - layout.offsets[cell]);
+    const auto queries =
+        static_cast<double>(layout.query_offsets[cell + 1] - layout.query_offsets[cell]);
+    operations += 4 * queries * keys * static_cast<double>(layout.heads * layout.head_size);
   }
   const double worth = std::min<double>(layout.workers, 1 + operations / kOperationsWorthAWorker);
   return std::min(static_cast<std::int64_t>(worth), layout.cells * layout.heads);
