@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -252,7 +253,19 @@ void write_text(const fs::path& path, std::string_view text) {
 }
 
 std::string hash_file(const fs::path& path) {
-  return hash_bytes(MappedFile(path).bytes());
+  const Descriptor file(path, O_RDONLY);
+  status_of(file, path);  // refuses a folder
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                              XXH3_freeState);
+  XXH3_128bits_reset(state.get());
+  std::vector<std::byte> buffer(kBufferBytes);
+  for (;;) {
+    const ssize_t count = ::read(file.value(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_io("read", path, errno);
+    if (count == 0) return digits_of(XXH3_128bits_digest(state.get()));
+    XXH3_128bits_update(state.get(), buffer.data(), static_cast<std::size_t>(count));
+  }
 }
 
 std::string hash_bytes(std::span<const std::byte> bytes) {
