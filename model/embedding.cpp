@@ -3,6 +3,8 @@
 #include <numeric>
 #include <utility>
 
+#include "engine/core/profile.h"
+
 namespace lodestone {
 
 namespace {
@@ -100,6 +102,7 @@ void Embedding::set_homologous_index(std::vector<std::int32_t> index) {
 }
 
 TokenTable Embedding::table(std::span<const Batch> batches, double prior_scale) const {
+  const ProfiledPart part("token_table");
   std::span<const std::int32_t> homologous;
   if (!priors_.empty()) homologous = homologous_index_;
   TokenPairs pairs(batches, homologous, config_.vocabulary);
@@ -117,6 +120,7 @@ TokenTable Embedding::table(std::span<const Batch> batches, double prior_scale) 
 
 Var Embedding::operator()(const Batch& batch, const TokenTable& table,
                           const Dropout& gene_dropout) const {
+  const ProfiledPart part("embedding");
   const DType wide = accumulation_type(store_.compute_type());
   const Tensor values = wide == DType::kF32 ? batch.values : batch.values.cast(wide);
   const Var fused_NH = table_embedding(table.rows(), value_weight_ ? value_weight_->var : Var(),

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine/core/check.h"
+#include "engine/core/profile.h"
 
 namespace lodestone {
 
@@ -79,7 +80,9 @@ StepReport Trainer::step(const GlobalBatch& batch) {
   if (batch.chosen > 0) {
     set_losses(report, accumulate_gradients(batch), batch.chosen);
     report.gradient_norm = optimizer_.gradient_norm();
+    lap("gradient_norm");
     optimizer_.update(report.learning_rate, report.gradient_norm);
+    lap("adamw");
   }
   report.step = ++steps_done_;
   report.seconds = batch.wait_seconds + std::chrono::duration<double>(Clock::now() - start).count();
@@ -90,6 +93,7 @@ LossSums Trainer::accumulate_gradients(const GlobalBatch& batch) {
   const ForwardContext forward = context(true);
   LossSums sums;
   model_.store.zero_gradients();
+  lap("zero_gradients");
   TokenTable table = model_.network.token_table(batch.micro_batches, forward);
   for (const Batch& micro : batch.micro_batches) {
     if (micro.chosen() == 0) continue;

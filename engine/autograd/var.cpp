@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/core/profile.h"
+
 namespace lodestone {
 
 namespace {
@@ -16,6 +18,7 @@ std::atomic<std::uint64_t> next_sequence{0};
 class Node {
  public:
   const char* op = "parameter";
+  const char* part = ProfiledPart::current();
   std::uint64_t sequence = next_sequence++;
   std::vector<std::shared_ptr<Node>> inputs;  // null: not differentiable
   Backward backward;                          // empty for a parameter
@@ -61,6 +64,7 @@ bool Var::records(std::span<const Var> inputs) {
 }
 
 Var Var::record(const char* op, Tensor value, std::span<const Var> inputs, Backward backward) {
+  lap(op);
   Var v(std::move(value));
   if (!records(inputs)) return v;
   auto node = std::make_shared<Node>();
@@ -132,6 +136,8 @@ void backward(const Var& loss, Tensor seed) {
       // Contributions to a weight that is itself a result arrive in its accumulation type.
       const bool same = node->gradient.dtype() == node->dtype;
       node->backward(same ? node->gradient : node->gradient.cast(node->dtype), grads);
+      const ProfiledPart part(node->part);
+      lap(node->op, Pass::kBackward);
     }
     node->backward = nullptr;  // frees the saved tensors
     node->gradient = Tensor();
