@@ -1,0 +1,138 @@
+#include "tests/gpu/emulator/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lodestone::ptx {
+namespace {
+
+constexpr int kLanes = 32;
+constexpr std::uint64_t kWord = 4;
+constexpr std::uint64_t kSector = 32;
+
+// Lanes that one wavefront can serve.
+int lanes_together(int bytes) {
+  return bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
+}
+
+std::uint32_t lane_range(int first, int count) {
+  return count == 32 ? ~0u : ((1u << count) - 1) << first;
+}
+
+bool contiguous(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
+  if (mask != ~0u || addresses[0] % static_cast<std::uint64_t>(std::max(bytes, 4)) != 0)
+    return false;
+  std::uint64_t difference = 0;
+  for (std::size_t lane = 0; lane < kLanes; ++lane)
+    difference |= addresses[lane] ^ (addresses[0] + lane * static_cast<std::uint64_t>(bytes));
+  return difference == 0;
+}
+
+// Distinct words, and how many of them lie in each bank.
+class BankLoad {
+ public:
+  void add(std::uint64_t word) {
+    const std::size_t bank = word % 32;
+    const auto begin = words_[bank].begin();
+    const auto end = begin + count_[bank];
+    if (std::find(begin, end, word) != end) return;
+    words_[bank][static_cast<std::size_t>(count_[bank]++)] = word;
+    largest_ = std::max(largest_, count_[bank]);
+  }
+  int largest() const { return largest_; }
+
+ private:
+  std::array<std::array<std::uint64_t, kLanes>, kLanes> words_;
+  std::array<int, kLanes> count_{};
+  int largest_ = 0;
+};
+
+template <class Self, class Visitor>
+void visit_counters(Self& metrics, Visitor&& visit) {
+  visit("warp instructions", metrics.warp_instructions);
+  visit("thread instructions", metrics.thread_instructions);
+  visit("shared requests", metrics.shared_requests);
+  visit("shared wavefronts", metrics.shared_wavefronts);
+  visit("shared conflicts", metrics.shared_conflicts);
+  visit("global requests", metrics.global_requests);
+  visit("global sectors", metrics.global_sectors);
+  visit("mma instructions", metrics.mma_instructions);
+  visit("wgmma instructions", metrics.wgmma_instructions);
+  visit("bulk bytes", metrics.bulk_bytes);
+}
+
+}  // namespace
+
+int ideal_wavefronts(std::uint32_t mask, int bytes) {
+  int groups = 0;
+  const int together = lanes_together(bytes);
+  for (int first = 0; first < kLanes; first += together)
+    groups += (mask & lane_range(first, together)) != 0;
+  return groups;
+}
+
+int shared_wavefronts(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
+  if (contiguous(addresses, mask, bytes)) return ideal_wavefronts(mask, bytes);
+  int wavefronts = 0;
+  const int together = lanes_together(bytes);
+  for (int first = 0; first < kLanes; first += together) {
+    BankLoad load;
+    for (int lane = first; lane < first + together; ++lane) {
+      if ((mask >> lane & 1) == 0) continue;
+      const std::uint64_t address = addresses[static_cast<std::size_t>(lane)];
+      const std::uint64_t last = address + static_cast<std::uint64_t>(bytes) - 1;
+      for (std::uint64_t word = address / kWord; word <= last / kWord; ++word) load.add(word);
+    }
+    wavefronts += load.largest();
+  }
+  return wavefronts;
+}
+
+int global_sectors(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
+  const auto width = static_cast<std::uint64_t>(bytes);
+  if (contiguous(addresses, mask, bytes))
+    return static_cast<int>((addresses[0] % kSector + kLanes * width + kSector - 1) / kSector);
+  std::array<std::uint64_t, kLanes * 2> sectors;  // an access of up to 32 bytes touches at most two
+  std::size_t count = 0;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    if ((mask >> lane & 1) == 0) continue;
+    sectors[count++] = addresses[lane] / kSector;
+    sectors[count++] = (addresses[lane] + width - 1) / kSector;
+  }
+  const auto end = sectors.begin() + static_cast<std::ptrdiff_t>(count);
+  std::sort(sectors.begin(), end);
+  return static_cast<int>(std::unique(sectors.begin(), end) - sectors.begin());
+}
+
+void Metrics::count_shared(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
+  const int wavefronts = ptx::shared_wavefronts(addresses, mask, bytes);
+  ++shared_requests;
+  shared_wavefronts += static_cast<std::uint64_t>(wavefronts);
+  shared_conflicts += static_cast<std::uint64_t>(wavefronts - ideal_wavefronts(mask, bytes));
+}
+
+void Metrics::count_global(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
+  ++global_requests;
+  global_sectors += static_cast<std::uint64_t>(ptx::global_sectors(addresses, mask, bytes));
+}
+
+Metrics& Metrics::operator+=(const Metrics& other) {
+  std::array<const std::uint64_t*, 16> values{};
+  std::size_t index = 0;
+  visit_counters(other, [&](const char*, const std::uint64_t& value) { values[index++] = &value; });
+  index = 0;
+  visit_counters(*this, [&](const char*, std::uint64_t& value) { value += *values[index++]; });
+  return *this;
+}
+
+std::string Metrics::describe() const {
+  std::string text;
+  visit_counters(*this, [&](const char* name, const std::uint64_t& value) {
+    if (value != 0) text += fmt::format("{:>22} {}\n", name, value);
+  });
+  return text;
+}
+
+}  // namespace lodestone::ptx

@@ -1,0 +1,7 @@
+#include "tests/gpu/emulator/opcode_table.h"
+
+namespace lodestone::ptx {
+
+void add_matrix_operations(OpcodeTable& /*table*/) {}
+
+}  // namespace lodestone::ptx
