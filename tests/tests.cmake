@@ -9,6 +9,12 @@ target_link_libraries(lodestone_testing PUBLIC lodestone_engine GTest::gtest GTe
 target_compile_options(lodestone_testing PUBLIC -O1)
 find_program(LODESTONE_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH)
 
+# Preloaded into the binary by the tests of tests/faults.
+file(GLOB shim_sources CONFIGURE_DEPENDS tests/faults/shim/*.cpp)
+add_library(fault_shim MODULE ${shim_sources})
+target_include_directories(fault_shim PRIVATE ${PROJECT_SOURCE_DIR})
+target_compile_options(fault_shim PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+
 file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} tests/*_test.cpp)
 foreach(source ${test_sources})
   get_filename_component(name ${source} NAME_WE)
@@ -21,10 +27,13 @@ foreach(source ${test_sources})
   elseif(label STREQUAL "tools")
     target_link_libraries(${name} PRIVATE lodestone_commands)
     add_dependencies(${name} lodestone)
+  elseif(label STREQUAL "faults")
+    target_link_libraries(${name} PRIVATE lodestone_commands)
+    add_dependencies(${name} lodestone fault_shim)
   endif()
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 900
-    ENVIRONMENT "LODESTONE_BINARY=$<TARGET_FILE:lodestone>;LODESTONE_PYTHON=${LODESTONE_PYTHON};OMP_WAIT_POLICY=passive")
+    ENVIRONMENT "LODESTONE_BINARY=$<TARGET_FILE:lodestone>;LODESTONE_FAULT_SHIM=$<TARGET_FILE:fault_shim>;LODESTONE_PYTHON=${LODESTONE_PYTHON};OMP_WAIT_POLICY=passive")
 endforeach()
 # The golden tests again, on the fixture of our own making: other sizes, odd lengths, head size 32.
 add_test(NAME golden_odd_test COMMAND golden_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
