@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -15,28 +16,28 @@
 
 #include "engine/core/check.h"
 #include "engine/core/log.h"
+#include "engine/io/io_error.h"
 
 namespace lodestone {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
-
-// `doing` is "open", "write", ...; `error` an errno.
-[[noreturn]] void fail_io(std::string_view doing, const fs::path& path, int error) {
+void fail_io(std::string_view doing, const fs::path& path, int error) {
   const bool full = error == ENOSPC || error == EDQUOT || error == ENOMEM;
   fail(full ? ErrorKind::kOutOfMemory : ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing,
        std::generic_category().message(error));
 }
 
-// The same of a file to be read: one that is not there is bad input.
-[[noreturn]] void fail_read(std::string_view doing, const fs::path& path, int error) {
+void fail_read(std::string_view doing, const fs::path& path, int error) {
   check_input(error != ENOENT && error != ENOTDIR && error != EISDIR, "{}: cannot {}: {}",
               path.string(), doing, std::generic_category().message(error));
   fail_io(doing, path, error);
 }
+
+namespace {
+
+constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+constexpr std::string_view kStagedMark = ".staged-";
 
 // A descriptor that is closed at the end of its scope.
 class Descriptor {
@@ -58,6 +59,21 @@ struct stat status_of(const Descriptor& file, const fs::path& path) {
   if (::fstat(file.value(), &status) != 0) fail_io("inspect", path, errno);
   if (S_ISDIR(status.st_mode)) fail_read("read", path, EISDIR);
   return status;
+}
+
+// The bytes of a file in order. By reads, not a mapping: a bad disk is an error, not a signal.
+template <class Take>
+void for_each_piece(const fs::path& path, Take&& take) {
+  const Descriptor file(path, O_RDONLY);
+  status_of(file, path);
+  std::vector<char> buffer(kBufferBytes);
+  for (;;) {
+    const ssize_t count = ::read(file.value(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_io("read", path, errno);
+    if (count == 0) return;
+    take(std::span<const char>(buffer.data(), static_cast<std::size_t>(count)));
+  }
 }
 
 void flush_to_disk(const fs::path& path) {
@@ -84,6 +100,20 @@ fs::path folder_of(const fs::path& target) {
 
 void rename_onto(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) fail_io("rename the finished output to", to, errno);
+}
+
+// Puts the directory `from` in the place of `to`. Some network file systems cannot swap two names
+// at once; there a crash in between leaves the old one under the name `aside`.
+void replace_directory(const fs::path& from, const fs::path& to, const fs::path& aside) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return;
+  if (errno != EINVAL && errno != ENOSYS) fail_io("rename the finished output to", to, errno);
+  rename_onto(to, aside);
+  try {
+    rename_onto(from, to);
+  } catch (const Error&) {
+    fs::rename(aside, to);
+    throw;
+  }
 }
 
 // Removes what it guards unless told that it was published.
@@ -192,8 +222,38 @@ void OutputFile::close() {
 fs::path staging_path(const fs::path& target) {
   static std::atomic<std::uint64_t> count{0};
   const fs::path named = without_trailing_slash(target);
-  return folder_of(named) /
-         fmt::format(".{}.staged-{}-{}", named.filename().string(), ::getpid(), count.fetch_add(1));
+  return folder_of(named) / fmt::format(".{}{}{}-{}", named.filename().string(), kStagedMark,
+                                        ::getpid(), count.fetch_add(1));
+}
+
+void remove_staged(const fs::path& folder) {
+  std::vector<fs::path> left;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (const std::string name = entry.path().filename().string();
+        name.starts_with('.') && name.find(kStagedMark) != name.npos)
+      left.push_back(entry.path());
+  with_our_errors(folder, [&] {
+    for (const fs::path& path : left) fs::remove_all(path);
+  });
+}
+
+void make_folder(const fs::path& given) {
+  const fs::path folder = without_trailing_slash(given);
+  if (fs::is_directory(folder)) return;
+  if (folder.has_parent_path()) make_folder(folder.parent_path());
+  with_our_errors(folder, [&] { fs::create_directory(folder); });
+  flush_to_disk(folder_of(folder));
+}
+
+void check_room(const fs::path& folder, std::uint64_t bytes) {
+  struct statvfs system {};
+  if (::statvfs(folder.c_str(), &system) != 0) fail_io("inspect the disk of", folder, errno);
+  const std::uint64_t free = std::uint64_t{system.f_bavail} * system.f_frsize;
+  const auto mb = [](std::uint64_t count) { return static_cast<double>(count) / 1e6; };
+  if (free < bytes)
+    fail(ErrorKind::kOutOfMemory,
+         "{}: {:.1f} MB are needed and the disk has {:.1f} MB free; make room there",
+         folder.string(), mb(bytes), mb(free));
 }
 
 void publish_file(const fs::path& target, const WriteTo& write) {
@@ -209,39 +269,41 @@ void publish_file(const fs::path& target, const WriteTo& write) {
 
 void publish_directory(const fs::path& given, bool replace, const WriteTo& write) {
   const fs::path target = without_trailing_slash(given);
-  check_folder(target);
-  check(replace || !fs::exists(target),
-        "{}: exists already; remove it or choose another name for the output", target.string());
+  check_publishable(target, replace);
   const Staged staged(target);
-  const Staged replaced(target);  // where the old directory waits to be removed
   with_our_errors(target, [&] {
     fs::create_directory(staged.path());
     write(staged.path());
-    flush_tree(staged.path());
-    const bool existed = fs::exists(target);
-    if (existed) rename_onto(target, replaced.path());
-    try {
-      rename_onto(staged.path(), target);
-    } catch (const Error&) {
-      if (existed) fs::rename(replaced.path(), target);
-      throw;
-    }
+  });
+  publish_finished_directory(staged.path(), target, replace);
+}
+
+void check_publishable(const fs::path& given, bool replace) {
+  const fs::path target = without_trailing_slash(given);
+  check_folder(target);
+  check(replace || !fs::exists(target),
+        "{}: exists already; remove it or choose another name for the output", target.string());
+}
+
+void publish_finished_directory(const fs::path& finished, const fs::path& given, bool replace) {
+  const fs::path target = without_trailing_slash(given);
+  check_publishable(target, replace);
+  const Staged aside(target);  // where the old directory may wait to be removed
+  with_our_errors(target, [&] {
+    flush_tree(finished);
+    if (fs::exists(target))
+      replace_directory(finished, target, aside.path());
+    else
+      rename_onto(finished, target);
     flush_to_disk(folder_of(target));
   });
 }
 
 std::string read_text(const fs::path& path) {
-  const Descriptor file(path, O_RDONLY);
   std::string text;
-  text.reserve(static_cast<std::size_t>(status_of(file, path).st_size));
-  std::vector<char> buffer(kBufferBytes);
-  for (;;) {
-    const ssize_t count = ::read(file.value(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_io("read", path, errno);
-    if (count == 0) return text;
-    text.append(buffer.data(), static_cast<std::size_t>(count));
-  }
+  for_each_piece(path,
+                 [&](std::span<const char> piece) { text.append(piece.data(), piece.size()); });
+  return text;
 }
 
 void write_text(const fs::path& path, std::string_view text) {
@@ -253,19 +315,17 @@ void write_text(const fs::path& path, std::string_view text) {
 }
 
 std::string hash_file(const fs::path& path) {
-  const Descriptor file(path, O_RDONLY);
-  status_of(file, path);  // refuses a folder
   const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
                                                                               XXH3_freeState);
   XXH3_128bits_reset(state.get());
-  std::vector<std::byte> buffer(kBufferBytes);
-  for (;;) {
-    const ssize_t count = ::read(file.value(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_io("read", path, errno);
-    if (count == 0) return digits_of(XXH3_128bits_digest(state.get()));
-    XXH3_128bits_update(state.get(), buffer.data(), static_cast<std::size_t>(count));
-  }
+  for_each_piece(path, [&](std::span<const char> piece) {
+    XXH3_128bits_update(state.get(), piece.data(), piece.size());
+  });
+  return digits_of(XXH3_128bits_digest(state.get()));
+}
+
+std::uint64_t digest_bytes(std::span<const std::byte> bytes, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
 std::string hash_bytes(std::span<const std::byte> bytes) {

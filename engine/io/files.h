@@ -52,12 +52,29 @@ class OutputFile {
 // A path beside `target` to write to first; unique to this call of this process.
 std::filesystem::path staging_path(const std::filesystem::path& target);
 
-// Writes under staging_path(target), flushes to disk, renames onto target (replacing a file; a
-// directory target must not exist unless `replace`) and flushes the folder. When `write` throws,
+// Writes under staging_path(target), flushes every file and folder of it to disk, renames onto
+// target (replacing a file; a directory target must not exist unless `replace`) and flushes the
+// folder. When `write` throws,
 // what was staged is removed and target is as it was. Disk full is kOutOfMemory, else kIo.
 using WriteTo = std::function<void(const std::filesystem::path& staged)>;
 void publish_file(const std::filesystem::path& target, const WriteTo& write);
 void publish_directory(const std::filesystem::path& target, bool replace, const WriteTo& write);
+// The second half of publish_directory, for a directory on the same file system that is finished.
+void publish_finished_directory(const std::filesystem::path& finished,
+                                const std::filesystem::path& target, bool replace);
+// Throws unless publish_directory(target, replace, ...) may begin.
+void check_publishable(const std::filesystem::path& target, bool replace);
+
+// Removes what killed writers left in a folder under staging names. Only while no other process
+// writes there.
+void remove_staged(const std::filesystem::path& folder);
+
+// Makes a folder, and those above it that are missing, so that a power loss does not take them.
+void make_folder(const std::filesystem::path& folder);
+
+// Throws kOutOfMemory, saying what is needed and what is free, unless the disk of that folder has
+// room for so many bytes.
+void check_room(const std::filesystem::path& folder, std::uint64_t bytes);
 
 // Whole text files; read_text throws as MappedFile, write_text goes through publish_file.
 std::string read_text(const std::filesystem::path& path);
@@ -66,5 +83,7 @@ void write_text(const std::filesystem::path& path, std::string_view text);
 // XXH3 (128 bit) of a file's bytes, or of memory, as 32 hexadecimal digits.
 std::string hash_file(const std::filesystem::path& path);
 std::string hash_bytes(std::span<const std::byte> bytes);
+// XXH3 (64 bit): for sums over many pieces.
+std::uint64_t digest_bytes(std::span<const std::byte> bytes, std::uint64_t seed);
 
 }  // namespace lodestone
