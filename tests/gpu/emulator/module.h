@@ -70,14 +70,14 @@ struct Operand {
   enum class Literal : std::uint8_t { kInteger, kF32, kF64 };
 
   Kind kind = Kind::kDiscard;
-  std::string name;
+  std::string name{};
   std::uint32_t index = 0;
   bool is_module_level = false;  // kVariable: `index` is in Module::variables, else in Function's
   bool negated = false;
   Literal literal = Literal::kInteger;
   std::uint64_t bits = 0;
   std::int64_t offset = 0;
-  std::vector<Operand> elements;
+  std::vector<Operand> elements{};
 };
 
 struct Guard {
@@ -99,9 +99,9 @@ struct Function {
   bool is_defined = false;            // has a body
   std::uint32_t result_count = 0;     // the first of `variables`: what a device function returns,
   std::uint32_t parameter_count = 0;  // then its parameters, then those of the body
-  std::vector<Variable> variables;
-  std::vector<Register> registers;
-  std::vector<Instruction> instructions;
+  std::vector<Variable> variables{};
+  std::vector<Register> registers{};
+  std::vector<Instruction> instructions{};
   std::uint32_t most_threads = 0;      // .maxntid, the product; 0: not bounded
   std::uint32_t required_threads = 0;  // .reqntid, the product; 0: any
 };

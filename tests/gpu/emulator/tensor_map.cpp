@@ -41,8 +41,9 @@ void check_sizes(const TensorMap& map) {
           "tensor map: stride {} is {} bytes, must be a multiple of 16 below 2^40", i - 1,
           map.strides[i]);
     const std::uint64_t extent = i == 1 ? map.sizes[0] * map.strides[0] : map.strides[i - 1];
-    check(map.strides[i] >= extent, "tensor map: stride {} is {} bytes, below the {} of what it steps over",
-          i - 1, map.strides[i], extent);
+    check(map.strides[i] >= extent,
+          "tensor map: stride {} is {} bytes, below the {} of what it steps over", i - 1,
+          map.strides[i], extent);
   }
 }
 
@@ -53,8 +54,8 @@ void check_box(const TensorMap& map, const std::uint32_t* box, const std::uint32
     check(steps[i] >= 1 && steps[i] <= 8, "tensor map: element stride {} is {}, must be 1 to 8", i,
           steps[i]);
   }
-  check(map.row_bytes() % 16 == 0,
-        "tensor map: the box is {} bytes wide, must be a multiple of 16", map.row_bytes());
+  check(map.row_bytes() % 16 == 0, "tensor map: the box is {} bytes wide, must be a multiple of 16",
+        map.row_bytes());
   check(map.swizzle == Swizzle::kNone || map.row_bytes() <= swizzle_span(map.swizzle),
         "tensor map: the box is {} bytes wide, more than the swizzle's {}", map.row_bytes(),
         swizzle_span(map.swizzle));
@@ -138,7 +139,9 @@ void TensorMap::write(CUtensorMap* map) const {
   std::memcpy(map, this, sizeof(*this));
 }
 
-std::uint32_t TensorMap::box_bytes() const { return row_bytes() * detail::box_rows(*this); }
+std::uint32_t TensorMap::box_bytes() const {
+  return row_bytes() * detail::box_rows(*this);
+}
 
 std::array<std::byte, 16> fill_pattern(const TensorMap& map) {
   std::array<std::byte, 16> pattern{};
@@ -160,8 +163,7 @@ BoxRow box_row(const TensorMap& map, std::span<const std::int32_t, kMaximumRank>
   BoxRow place;
   place.offset = std::int64_t{coordinates[0]} * map.element_bytes();
   for (std::size_t i = 1; i < map.rank; ++i) {
-    const std::int64_t position =
-        coordinates[i] + std::int64_t{row % map.box[i]} * map.steps[i];
+    const std::int64_t position = coordinates[i] + std::int64_t{row % map.box[i]} * map.steps[i];
     row /= map.box[i];
     place.inside &= position >= 0 && static_cast<std::uint64_t>(position) < map.sizes[i];
     place.offset += position * static_cast<std::int64_t>(map.strides[i]);

@@ -49,14 +49,14 @@ std::uint32_t tensor_element_size(CUtensorMapDataType type);
 
 // Sixteen bytes of a box in shared memory and what they stand for in global memory.
 struct BoxChunk {
-  std::uint32_t shared = 0;   // address in the shared window, swizzled
-  std::uint64_t global = 0;   // address of the chunk's first byte, were it inside
-  std::uint32_t begin = 0;    // bytes [begin, end) of the chunk lie inside the tensor
+  std::uint32_t shared = 0;  // address in the shared window, swizzled
+  std::uint64_t global = 0;  // address of the chunk's first byte, were it inside
+  std::uint32_t begin = 0;   // bytes [begin, end) of the chunk lie inside the tensor
   std::uint32_t end = 0;
 };
 
-// Calls visit(BoxChunk) for every chunk of the box at `coordinates` (innermost first, may be negative or
-// beyond the tensor), whose plain layout starts at `shared`.
+// Calls visit(BoxChunk) for every chunk of the box at `coordinates` (innermost first, may be
+// negative or beyond the tensor), whose plain layout starts at `shared`.
 template <class Visitor>
 void visit_box(const TensorMap& map, std::span<const std::int32_t, kMaximumRank> coordinates,
                std::uint32_t shared, Visitor&& visit);
@@ -84,8 +84,7 @@ void visit_box(const TensorMap& map, std::span<const std::int32_t, kMaximumRank>
   const std::int64_t element = map.element_bytes();
   // Bytes of the row that lie before the tensor's first and up to its last element.
   const std::int64_t first_inside = -std::int64_t{coordinates[0]} * element;
-  const std::int64_t end_inside =
-      first_inside + static_cast<std::int64_t>(map.sizes[0]) * element;
+  const std::int64_t end_inside = first_inside + static_cast<std::int64_t>(map.sizes[0]) * element;
   const std::int64_t row_bytes = map.row_bytes();
   for (std::uint32_t row = 0; row < detail::box_rows(map); ++row) {
     const detail::BoxRow place = detail::box_row(map, coordinates, row);
