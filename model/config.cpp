@@ -79,18 +79,21 @@ std::int64_t ModelConfig::parameter_count() const {
 }
 
 // The token table is left out: its cost depends on the distinct genes of a step, not on its tokens.
-double ModelConfig::training_flops(const std::vector<std::int64_t>& lengths,
-                                   std::int64_t chosen) const {
+double ModelConfig::training_flops(std::span<const CellSize> cells) const {
   const auto H = static_cast<double>(hidden);
-  const double layer = 4 * H * H + 2 * H * static_cast<double>(intermediate);
+  const double feed_forward = 2 * H * static_cast<double>(intermediate);
   double forward = 0;
-  for (const std::int64_t genes : lengths) {
-    const auto rows = static_cast<double>(genes + (use_cls_token ? 1 : 0));
-    forward += 2 * static_cast<double>(genes) * H * H;  // cat_proj
-    forward += static_cast<double>(layers) * (2 * rows * layer + 4 * rows * rows * H);
+  for (const CellSize& cell : cells) {
+    const auto genes = static_cast<double>(cell.genes);
+    const auto chosen = static_cast<double>(cell.chosen);
+    const double rows = genes + (use_cls_token ? 1 : 0);
+    forward += 2 * genes * H * H;                // cat_proj
+    const auto layer_of = [&](double queries) {  // keys and values are of all rows
+      return 4 * rows * H * H + 2 * queries * (2 * H * H + feed_forward) + 4 * queries * rows * H;
+    };
+    if (layers > 0) forward += static_cast<double>(layers - 1) * layer_of(rows) + layer_of(chosen);
+    forward += 2 * chosen * (2 * H * H + H * static_cast<double>(vocabulary + 1));
   }
-  forward +=
-      2 * static_cast<double>(chosen) * (2 * H * H + H * static_cast<double>(vocabulary + 1));
   return 3 * forward;
 }
 

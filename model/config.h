@@ -1,10 +1,16 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace lodestone {
+
+// Genes of a cell in a batch, and how many of them were chosen for the loss.
+struct CellSize {
+  std::int64_t genes, chosen;
+};
 
 // The model's sizes and switches; the published base model by default. config.json holds them under
 // the published keys (vocab_size, hidden_size, num_hidden_layers, ...), see model/config.cpp.
@@ -64,9 +70,9 @@ struct ModelConfig {
   std::int64_t head_size() const { return hidden / heads; }
   // Trained parameters (the prior tables are not).
   std::int64_t parameter_count() const;
-  // Model FLOPs of one training step (3 x forward, no recomputation) over these cell lengths, with
-  // `chosen` rows through the heads.
-  double training_flops(const std::vector<std::int64_t>& lengths, std::int64_t chosen) const;
+  // Model FLOPs of one training step (3 x forward, no recomputation) over these cells. Counts what
+  // has to be computed: of the last layer and the heads only what belongs to chosen rows.
+  double training_flops(std::span<const CellSize> cells) const;
   // Throws kInvalidArgument naming every fault at once.
   void validate() const;
 };

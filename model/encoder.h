@@ -22,6 +22,9 @@ class Encoder {
   Encoder(ParameterStore& store, const ModelConfig& config);
   // `layers`, when given, receives the states after each layer.
   Var operator()(Var states, const EncoderContext& context, std::vector<Tensor>* layers) const;
+  // Rows `rows` (i32 [M], ascending) of the last states, [M, H]. In the last layer only these rows
+  // become queries and pass the feed-forward part: the same numbers for less work.
+  Var chosen(Var states, const EncoderContext& context, const Tensor& rows) const;
 
  private:
   struct Layer {
@@ -34,6 +37,11 @@ class Encoder {
   };
   Dropout dropout(double probability, const EncoderContext& context) const;
   Var run(const Layer& layer, const Var& x_RH, const EncoderContext& context) const;
+  Var run_chosen(const Layer& layer, const Var& x_RH, const EncoderContext& context,
+                 const Tensor& rows) const;
+  // What follows the attention, on any rows: `mixed` its result, `x` what entered the layer.
+  Var feed_forward(const Layer& layer, const Var& mixed, const Var& x,
+                   const EncoderContext& context) const;
   ModelConfig config_;
   std::vector<Layer> layers_;
 };

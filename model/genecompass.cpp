@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/core/profile.h"
+
 namespace lodestone {
 
 namespace {
@@ -65,20 +67,25 @@ TokenTable GeneCompass::token_table(std::span<const Batch> batches,
   return embedding_.table(batches, context.prior_scale);
 }
 
-Encoding GeneCompass::encode(const Batch& batch, const TokenTable& table,
-                             const ForwardContext& context, bool keep_layers) const {
-  KeySequence keys(context.seed, context.step);
+GeneCompass::Embedded GeneCompass::embed(const Batch& batch, const TokenTable& table,
+                                         const ForwardContext& context, KeySequence& keys) const {
   Dropout gene_dropout;
   if (context.training)
     gene_dropout = {static_cast<float>(config_.hidden_dropout), keys.next(),
                     row_keys(batch, batch.offsets, 1)};
-  const Var embedded = embedding_(batch, table, gene_dropout);
+  const Tensor offsets = config_.use_cls_token ? offsets_with_cls(batch.offsets) : batch.offsets;
+  const Tensor keys_of_rows = row_keys(batch, offsets, config_.use_cls_token ? 0 : 1);
+  return {embedding_(batch, table, gene_dropout), {offsets, keys_of_rows, context.training, &keys}};
+}
+
+Encoding GeneCompass::encode(const Batch& batch, const TokenTable& table,
+                             const ForwardContext& context, bool keep_layers) const {
+  KeySequence keys(context.seed, context.step);
+  const Embedded embedded = embed(batch, table, context, keys);
   Encoding encoding;
-  encoding.offsets = config_.use_cls_token ? offsets_with_cls(batch.offsets) : batch.offsets;
-  const EncoderContext encoder_context{
-      encoding.offsets, row_keys(batch, encoding.offsets, config_.use_cls_token ? 0 : 1),
-      context.training, &keys};
-  encoding.states = encoder_(embedded, encoder_context, keep_layers ? &encoding.layers : nullptr);
+  encoding.offsets = embedded.context.offsets;
+  encoding.states =
+      encoder_(embedded.states, embedded.context, keep_layers ? &encoding.layers : nullptr);
   return encoding;
 }
 
@@ -112,6 +119,7 @@ Losses GeneCompass::losses(const Batch& batch, const TokenTable& table,
   check(chosen_globally >= batch.chosen(), "losses: {} rows chosen in a global batch of {}",
         batch.chosen(), chosen_globally);
   const Encoding encoding = encode(batch, table, context);
+  const ProfiledPart part("heads");
   const Var chosen_MH = gather_rows(encoding.states, state_rows(batch, batch.masked_rows));
   const DType wide = accumulation_type(store_.compute_type());
   const Tensor targets = wide == DType::kF32 ? batch.value_labels : batch.value_labels.cast(wide);

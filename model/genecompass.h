@@ -75,6 +75,13 @@ class GeneCompass {
   Tensor state_rows(const Batch& batch, const Tensor& rows) const;
 
  private:
+  // The states before the first layer, and what the layers need to know.
+  struct Embedded {
+    Var states;
+    EncoderContext context;
+  };
+  Embedded embed(const Batch& batch, const TokenTable& table, const ForwardContext& context,
+                 KeySequence& keys) const;
   ModelConfig config_;
   ParameterStore& store_;
   Embedding embedding_;

@@ -14,13 +14,19 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double model_flops(const ModelConfig& model, const GlobalBatch& batch) {
-  std::vector<std::int64_t> lengths;
+  std::vector<CellSize> cells;
   for (const Batch& micro : batch.micro_batches) {
     const auto offsets = micro.offsets.host<std::int64_t>();
+    const auto rows = micro.chosen() > 0 ? micro.masked_rows.host<std::int32_t>()
+                                         : std::span<const std::int32_t>();
+    const auto chosen_before = [&](std::int64_t row) {
+      return std::lower_bound(rows.begin(), rows.end(), row) - rows.begin();
+    };
     for (std::size_t b = 0; b + 1 < offsets.size(); ++b)
-      lengths.push_back(offsets[b + 1] - offsets[b]);
+      cells.push_back(
+          {offsets[b + 1] - offsets[b], chosen_before(offsets[b + 1]) - chosen_before(offsets[b])});
   }
-  return model.training_flops(lengths, batch.chosen);
+  return model.training_flops(cells);
 }
 
 // The means that a report holds, of sums over `chosen` positions.

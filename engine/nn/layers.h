@@ -21,6 +21,10 @@ class Linear {
   Var operator()(const Var& x, Activation activation = Activation::kNone) const {
     return linear(x, weight_->var, bias_->var, activation);
   }
+  // Columns [begin, end) of the result alone.
+  Var columns(const Var& x, std::int64_t begin, std::int64_t end) const {
+    return linear(x, weight_->var.rows(begin, end), bias_->var.rows(begin, end));
+  }
 
  private:
   const Parameter* weight_;

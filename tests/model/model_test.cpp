@@ -113,6 +113,33 @@ TEST(Model, AccumulatedMicroBatchesAreOneBatchDropoutIncluded) {
   ASSERT_NE(whole, std::vector<float>(whole.size(), 0));
 }
 
+// Training computes the last layer at the chosen rows only; here is the same loss by way of all
+// rows.
+TEST(Model, LossesOfChosenRowsAreThoseOfAllRows) {
+  const auto model = small_model(small_config(), DType::kF32);
+  const GeneCompass& network = model->network;
+  const std::vector<Batch> batches{batch_of(kCells)};
+  const Batch& batch = batches[0];
+  const ForwardContext context{.training = true, .seed = 3, .step = 5, .prior_scale = 0.5};
+  const std::vector<float> expected = gradients(*model, batches);
+
+  model->store.zero_gradients();
+  TokenTable table = network.token_table(batches, context);
+  const Encoding encoding = network.encode(batch, table, context);
+  const Tensor rows = network.state_rows(batch, batch.masked_rows);
+  const Var id = cross_entropy(network.gene_logits(encoding, rows), batch.gene_labels);
+  const Var value = squared_error(network.predicted_values(encoding, rows), batch.value_labels);
+  const auto count = static_cast<double>(batch.chosen());
+  const Losses losses = network.losses(batch, table, context, batch.chosen());
+  EXPECT_NEAR(id.value().host<float>()[0], losses.id_sum, 1e-6 * losses.id_sum);
+  EXPECT_NEAR(value.value().host<float>()[0], losses.value_sum, 1e-6 * losses.value_sum);
+  backward(weighted_sum(std::vector<Var>{id, value},
+                        std::vector<double>{kGeneLossWeight / count, kValueLossWeight / count}),
+           Tensor::from(std::vector<float>{1}));
+  table.backward();
+  EXPECT_LE(relative_error(model->store.gradients(), Tensor::from(expected)), 1e-6);
+}
+
 TEST(Model, DropoutDependsOnTheStep) {
   const auto model = small_model(small_config(), DType::kF32);
   const NoGrad no_grad;
