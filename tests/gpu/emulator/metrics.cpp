@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
+#include <array>
+#include <bit>
+
+#include "tests/gpu/emulator/launch.h"
 
 namespace lodestone::ptx {
 namespace {
 
-constexpr int kLanes = 32;
 constexpr std::uint64_t kWord = 4;
 constexpr std::uint64_t kSector = 32;
 
@@ -17,8 +19,8 @@ int lanes_together(int bytes) {
   return bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
 }
 
-std::uint32_t lane_range(int first, int count) {
-  return count == 32 ? ~0u : ((1u << count) - 1) << first;
+LaneMask lane_range(std::uint32_t first, std::uint32_t count) {
+  return count == kLanes ? kAllLanes : ((LaneMask{1} << count) - 1) << first;
 }
 
 bool contiguous(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
@@ -26,7 +28,7 @@ bool contiguous(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
     return false;
   std::uint64_t difference = 0;
   for (std::size_t lane = 0; lane < kLanes; ++lane)
-    difference |= addresses[lane] ^ (addresses[0] + lane * static_cast<std::uint64_t>(bytes));
+    difference |= addresses[lane] ^ (addresses[0] + lane * bytes);
   return difference == 0;
 }
 
@@ -58,64 +60,49 @@ void visit_counters(Self& metrics, Visitor&& visit) {
   visit("shared conflicts", metrics.shared_conflicts);
   visit("global requests", metrics.global_requests);
   visit("global sectors", metrics.global_sectors);
-  visit("mma instructions", metrics.mma_instructions);
-  visit("wgmma instructions", metrics.wgmma_instructions);
-  visit("bulk bytes", metrics.bulk_bytes);
+  visit("asynchronous bytes", metrics.asynchronous_bytes);
 }
 
 }  // namespace
 
-int ideal_wavefronts(std::uint32_t mask, int bytes) {
+int ideal_wavefronts(LaneMask mask, std::uint32_t bytes) {
   int groups = 0;
-  const int together = lanes_together(bytes);
-  for (int first = 0; first < kLanes; first += together)
+  const std::uint32_t together = lanes_together(bytes);
+  for (std::uint32_t first = 0; first < kLanes; first += together)
     groups += (mask & lane_range(first, together)) != 0;
   return groups;
 }
 
-int shared_wavefronts(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
+int shared_wavefronts(const LaneAddresses& addresses, LaneMask mask, std::uint32_t bytes) {
   if (contiguous(addresses, mask, bytes)) return ideal_wavefronts(mask, bytes);
   int wavefronts = 0;
-  const int together = lanes_together(bytes);
-  for (int first = 0; first < kLanes; first += together) {
+  const std::uint32_t together = lanes_together(bytes);
+  for (std::uint32_t first = 0; first < kLanes; first += together) {
     BankLoad load;
-    for (int lane = first; lane < first + together; ++lane) {
+    for (std::uint32_t lane = first; lane < first + together; ++lane) {
       if ((mask >> lane & 1) == 0) continue;
-      const std::uint64_t address = addresses[static_cast<std::size_t>(lane)];
-      const std::uint64_t last = address + static_cast<std::uint64_t>(bytes) - 1;
-      for (std::uint64_t word = address / kWord; word <= last / kWord; ++word) load.add(word);
+      const std::uint64_t last = addresses[lane] + bytes - 1;
+      for (std::uint64_t word = addresses[lane] / kWord; word <= last / kWord; ++word)
+        load.add(word);
     }
     wavefronts += load.largest();
   }
   return wavefronts;
 }
 
-int global_sectors(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
-  const auto width = static_cast<std::uint64_t>(bytes);
+int global_sectors(const LaneAddresses& addresses, LaneMask mask, std::uint32_t bytes) {
   if (contiguous(addresses, mask, bytes))
-    return static_cast<int>((addresses[0] % kSector + kLanes * width + kSector - 1) / kSector);
+    return static_cast<int>((addresses[0] % kSector + kLanes * bytes + kSector - 1) / kSector);
   std::array<std::uint64_t, kLanes * 2> sectors;  // an access of up to 32 bytes touches at most two
   std::size_t count = 0;
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     if ((mask >> lane & 1) == 0) continue;
     sectors[count++] = addresses[lane] / kSector;
-    sectors[count++] = (addresses[lane] + width - 1) / kSector;
+    sectors[count++] = (addresses[lane] + bytes - 1) / kSector;
   }
   const auto end = sectors.begin() + static_cast<std::ptrdiff_t>(count);
   std::sort(sectors.begin(), end);
   return static_cast<int>(std::unique(sectors.begin(), end) - sectors.begin());
-}
-
-void Metrics::count_shared(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
-  const int wavefronts = ptx::shared_wavefronts(addresses, mask, bytes);
-  ++shared_requests;
-  shared_wavefronts += static_cast<std::uint64_t>(wavefronts);
-  shared_conflicts += static_cast<std::uint64_t>(wavefronts - ideal_wavefronts(mask, bytes));
-}
-
-void Metrics::count_global(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
-  ++global_requests;
-  global_sectors += static_cast<std::uint64_t>(ptx::global_sectors(addresses, mask, bytes));
 }
 
 Metrics& Metrics::operator+=(const Metrics& other) {
@@ -133,6 +120,46 @@ std::string Metrics::describe() const {
     if (value != 0) text += fmt::format("{:>22} {}\n", name, value);
   });
   return text;
+}
+
+std::map<std::string, Metrics>& kernel_metrics() {
+  static std::map<std::string, Metrics> metrics;
+  return metrics;
+}
+
+void MetricsCounter::begin_launch(const Launch& /*launch*/) {
+  metrics_ = Metrics();
+}
+
+void MetricsCounter::end_launch(const Launch& launch) {
+  kernel_metrics()[launch.name()] += metrics_;
+}
+
+void MetricsCounter::end_block(Block& block) {
+  for (const Warp& warp : block.warps()) {
+    metrics_.warp_instructions += warp.instructions();
+    metrics_.thread_instructions += warp.lane_instructions();
+  }
+}
+
+void MetricsCounter::access(const WarpAccess& access) {
+  if (access.kind == AccessKind::kAsyncRead) return;
+  if (access.kind == AccessKind::kAsyncWrite) {
+    metrics_.asynchronous_bytes +=
+        std::uint64_t{access.bytes} * static_cast<std::uint64_t>(std::popcount(access.lanes));
+    return;
+  }
+  if (access.space == AddressSpace::kShared) {
+    const int wavefronts = shared_wavefronts(access.addresses, access.lanes, access.bytes);
+    ++metrics_.shared_requests;
+    metrics_.shared_wavefronts += static_cast<std::uint64_t>(wavefronts);
+    metrics_.shared_conflicts +=
+        static_cast<std::uint64_t>(wavefronts - ideal_wavefronts(access.lanes, access.bytes));
+  } else if (access.space == AddressSpace::kGlobal) {
+    ++metrics_.global_requests;
+    metrics_.global_sectors +=
+        static_cast<std::uint64_t>(global_sectors(access.addresses, access.lanes, access.bytes));
+  }
 }
 
 }  // namespace lodestone::ptx

@@ -29,9 +29,9 @@ class MemoryObserver {
   virtual void end_block(Block&) {}
   // Before the memory is touched; bounds and alignment hold. May report a finding.
   virtual void access(const WarpAccess&) {}
-  // Every one of those threads knows what each of them did before: a barrier of the block or of a
-  // warp. One mask per warp of the block.
-  virtual void join(Block&, std::span<const LaneMask>) {}
+  // Every one of those threads knows what each of them did before: the block's barrier of that
+  // number, or a barrier of a warp (kNone). One mask per warp of the block.
+  virtual void join(Block&, std::uint32_t /*barrier*/, std::span<const LaneMask>) {}
   // bar.arrive: what these threads did is known to those that the barrier `number` lets go later.
   virtual void arrive(Block&, std::uint32_t, std::span<const LaneMask>) {}
   virtual void fence(Warp&, const Operation&, LaneMask, Fence) {}

@@ -15,18 +15,17 @@ inline constexpr std::uint32_t kInFlight = std::numeric_limits<std::uint32_t>::m
 
 // One access to a granule.
 struct AccessRecord {
-  static constexpr std::uint32_t kMaximumSites = 1u << 16;
+  static constexpr std::uint32_t kMaximumSites = 1u << 17;
   static constexpr std::uint32_t kMaximumThreads = 1u << 11;
 
-  std::uint32_t time = 0;       // 0: there has been none
-  std::uint32_t thread : 11;    // of its block, or an actor
-  std::uint32_t bytes : 2;      // which of the granule's
-  std::uint32_t is_strong : 1;  // atomic, or of a stronger order than weak
+  std::uint32_t time = 0;        // 0: there has been none
+  std::uint32_t thread : 11;     // of its block, or an actor
+  std::uint32_t bytes : 2;       // which of the granule's
+  std::uint32_t is_strong : 1;   // atomic, or of a stronger order than weak
   std::uint32_t is_proxied : 1;  // by the asynchronous proxy
-  std::uint32_t site : 16;      // the instruction
-  std::uint32_t unused : 1;
+  std::uint32_t site : 17;       // the instruction
 
-  AccessRecord() : thread(0), bytes(0), is_strong(0), is_proxied(0), site(0), unused(0) {}
+  AccessRecord() : thread(0), bytes(0), is_strong(0), is_proxied(0), site(0) {}
 };
 static_assert(sizeof(AccessRecord) == 8);
 
