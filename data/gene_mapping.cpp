@@ -42,10 +42,11 @@ Species species_of_genes(const CellSource& source, const GeneIds& ids,
   const auto majority = static_cast<double>(std::max(human, mouse));
   if (majority > kMajority * static_cast<double>(human + mouse))
     return human > mouse ? Species::kHuman : Species::kMouse;
-  check_input(cells.has_value(),
-              "{}: mixes {} human and {} mouse genes, expected more than 99 % of one species; say "
-              "which cells it holds with --species human or --species mouse",
-              source.path().string(), human, mouse);
+  if (!cells)
+    fail(ErrorKind::kBadInput,
+         "{}: mixes {} human and {} mouse genes, expected more than 99 % of one species; say "
+         "which cells it holds with --species human or --species mouse",
+         source.path().string(), human, mouse);
   return *cells;
 }
 
@@ -80,13 +81,14 @@ GeneMapping map_genes(const CellSource& source, const Vocabulary& vocabulary,
   mapping.coding.assign(ids.size(), 0);
   mapping.mitochondrial.assign(ids.size(), 0);
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const GeneToken* known = ids[i] ? vocabulary.find(ids[i]->stem) : nullptr;
+    const std::optional<GeneId>& id = ids[i];
+    const GeneToken* known = id ? vocabulary.find(id->stem) : nullptr;
     const bool has_symbol = known != nullptr && !known->symbol.empty();
     mapping.mitochondrial[i] =
         is_mitochondrial(has_symbol ? known->symbol : source.genes()[i].symbol);
-    if (!ids[i])
+    if (!id)
       ++mapping.not_ensembl;
-    else if (ids[i]->species != genes)
+    else if (id->species != genes)
       ++mapping.other_species;
     else
       map_gene(mapping, i, known);

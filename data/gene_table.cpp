@@ -122,9 +122,8 @@ GeneTable genes_of(const CellSource& source) {
   const auto ids = gene_ids_of(source);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const GeneRecord& record = source.genes()[i];
-    if (ids[i]) {
-      result.genes.push_back(
-          {std::string(ids[i]->stem), record.symbol, record.biotype, ids[i]->species});
+    if (const std::optional<GeneId>& id = ids[i]) {
+      result.genes.push_back({std::string(id->stem), record.symbol, record.biotype, id->species});
     } else {
       ++result.skipped;
     }

@@ -204,7 +204,7 @@ std::vector<std::string> read_frame_index(const Group& frame) {
   const std::string name = frame.text_attribute("_index");
   if (frame.has_dataset(name)) return as_texts(frame.dataset(name));
   const std::optional<ObsColumn> column = decode_column(frame, name);
-  check_input(column.has_value(), "{}: its index '{}' cannot be read", frame.where(), name);
+  if (!column) fail(ErrorKind::kBadInput, "{}: its index '{}' cannot be read", frame.where(), name);
   return labels_of(*column);
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
+#include <memory>
 #include <system_error>
 #include <unordered_set>
 #include <utility>
@@ -133,6 +133,26 @@ Group open_mapping(File& file, const std::string& mapping, const std::string& me
   return group;
 }
 
+// The file to which cells are appended, open.
+struct CellFile {
+  CellFile(const std::filesystem::path& path, const std::vector<GeneRecord>& genes,
+           const std::vector<VarColumn>& columns)
+      : file(File::create(path)),
+        matrix(file.create_group("X")),
+        data(matrix.create_chunked<std::int32_t>("data", {0}, kChunkEntries, kDeflateLevel)),
+        indices(matrix.create_chunked<std::int32_t>("indices", {0}, kChunkEntries, kDeflateLevel)) {
+    set_encoding(file, "anndata", "0.1.0");
+    for (const char* name : {"layers", "obsm", "obsp", "uns", "varm", "varp"})
+      create_mapping(file, name);
+    write_var(file, genes, columns);
+    set_encoding(matrix, "csr_matrix", "0.1.0");
+  }
+
+  File file;
+  Group matrix;
+  Dataset data, indices;
+};
+
 // The file that is written to until it is published; what is left of it goes with its owner.
 struct StreamedFile {
   explicit StreamedFile(std::filesystem::path where) : path(std::move(where)) {}
@@ -152,32 +172,15 @@ struct StreamedFile {
 struct H5adWriter::Impl {
   Impl(const std::filesystem::path& path, const std::vector<GeneRecord>& genes_given,
        const std::vector<VarColumn>& var)
-      : target(path), streamed(staging_path(path)), genes(genes_given.size()) {
-    file.emplace(File::create(streamed.path));
-    set_encoding(*file, "anndata", "0.1.0");
-    for (const char* name : {"layers", "obsm", "obsp", "uns", "varm", "varp"})
-      create_mapping(*file, name);
-    write_var(*file, genes_given, var);
-    matrix.emplace(file->create_group("X"));
-    set_encoding(*matrix, "csr_matrix", "0.1.0");
-    data.emplace(matrix->create_chunked<std::int32_t>("data", {0}, kChunkEntries, kDeflateLevel));
-    indices.emplace(
-        matrix->create_chunked<std::int32_t>("indices", {0}, kChunkEntries, kDeflateLevel));
-  }
-
-  void close() {
-    data.reset();
-    indices.reset();
-    matrix.reset();
-    file.reset();
-  }
+      : target(path),
+        streamed(staging_path(path)),
+        genes(genes_given.size()),
+        open(std::make_unique<CellFile>(streamed.path, genes_given, var)) {}
 
   std::filesystem::path target;
   StreamedFile streamed;
   std::size_t genes;
-  std::optional<File> file;
-  std::optional<Group> matrix;
-  std::optional<Dataset> data, indices;
+  std::unique_ptr<CellFile> open;  // until finish()
   std::vector<std::int64_t> offsets = {0};
 };
 
@@ -188,6 +191,7 @@ H5adWriter::H5adWriter(const std::filesystem::path& path, const std::vector<Gene
 H5adWriter::~H5adWriter() = default;
 
 void H5adWriter::append(const CellBlock& block) {
+  check(impl_->open != nullptr, "{}: cells were appended after finish()", impl_->target.string());
   const auto appended = static_cast<std::int64_t>(impl_->offsets.size()) - 1;
   check(block.first_cell == appended, "{}: cell {} is appended where cell {} is due",
         impl_->target.string(), block.first_cell, appended);
@@ -206,8 +210,8 @@ void H5adWriter::append(const CellBlock& block) {
           "{}: gene {} is outside [0, {})", target, block.genes[i], impl_->genes);
     counts.push_back(static_cast<std::int32_t>(count));
   }
-  impl_->data->append<std::int32_t>(counts);
-  impl_->indices->append<std::int32_t>(block.genes);
+  impl_->open->data.append<std::int32_t>(counts);
+  impl_->open->indices.append<std::int32_t>(block.genes);
   const std::int64_t entries = impl_->offsets.back();
   for (std::size_t cell = 1; cell < block.offsets.size(); ++cell)
     impl_->offsets.push_back(entries + block.offsets[cell]);
@@ -215,22 +219,24 @@ void H5adWriter::append(const CellBlock& block) {
 
 void H5adWriter::finish(const std::vector<std::string>& cell_ids,
                         const std::vector<ObsColumn>& obs) {
+  check(impl_->open != nullptr, "{}: finish() was called twice", impl_->target.string());
   const auto cells = static_cast<std::int64_t>(impl_->offsets.size()) - 1;
   check(static_cast<std::int64_t>(cell_ids.size()) == cells, "{}: {} cell ids for {} cells",
         impl_->target.string(), cell_ids.size(), cells);
-  Dataset indptr =
-      impl_->matrix->create_chunked<std::int64_t>("indptr", {0}, kChunkEntries, kDeflateLevel);
-  indptr.append<std::int64_t>(impl_->offsets);
-  impl_->matrix->set_numbers_attribute<std::int64_t>(
-      "shape", {cells, static_cast<std::int64_t>(impl_->genes)});
   std::vector<std::string> columns;
+  columns.reserve(obs.size());
   for (const ObsColumn& column : obs) columns.push_back(column.name);
   {
-    Group frame = create_frame(*impl_->file, "obs", cell_ids, columns);
+    const std::unique_ptr<CellFile> open = std::move(impl_->open);
+    Dataset indptr =
+        open->matrix.create_chunked<std::int64_t>("indptr", {0}, kChunkEntries, kDeflateLevel);
+    indptr.append<std::int64_t>(impl_->offsets);
+    open->matrix.set_numbers_attribute<std::int64_t>(
+        "shape", {cells, static_cast<std::int64_t>(impl_->genes)});
+    Group frame = create_frame(open->file, "obs", cell_ids, columns);
     for (const ObsColumn& column : obs) write_categorical(frame, column, cells);
+    open->file.flush();
   }
-  impl_->file->flush();
-  impl_->close();
   publish_file(impl_->target, [&](const std::filesystem::path& staged) {
     std::filesystem::rename(impl_->streamed.path, staged);
   });

@@ -13,7 +13,7 @@ constexpr double kInversionBelow = 10;
 double log_factorial(double k) {
   if (k < 16) {
     double product = 1;
-    for (double i = 2; i <= k; ++i) product *= i;
+    for (int factor = 2; factor <= static_cast<int>(k); ++factor) product *= factor;
     return std::log(product);
   }
   const double n = k + 1, square = n * n;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -56,7 +57,7 @@ std::vector<ObsColumn> obs_of(const SimulationConfig& config, const SimulatedWor
   for (std::size_t cell = 0; cell < table.type.size(); ++cell) {
     perturbation.codes.push_back(table.perturbation[cell] + 1);
     const double step = table.dose[cell] * static_cast<double>(config.doses);
-    dose.codes.push_back(static_cast<std::int32_t>(step + 0.5));
+    dose.codes.push_back(static_cast<std::int32_t>(std::lround(step)));
   }
   return {
       {"cell_type", table.type, type_names(config)},

@@ -65,8 +65,9 @@ std::pair<std::int32_t, std::int32_t> pair_from(const Json& pair) {
 
 GeneToken token_from(const Json& entry) {
   const auto species = parse_species(entry.at("species").get<std::string>());
-  check_input(species.has_value(), "species is '{}', expected human or mouse",
-              entry.at("species").get<std::string>());
+  if (!species)
+    fail(ErrorKind::kBadInput, "species is '{}', expected human or mouse",
+         entry.at("species").get<std::string>());
   GeneToken token{token_id(entry.at("id")),   entry.at("gene").get<std::string>(),
                   entry.value("symbol", ""),  *species,
                   entry.value("biotype", ""), {}};
@@ -150,15 +151,19 @@ Vocabulary Vocabulary::load(const std::filesystem::path& path) {
   }
 }
 
-void Vocabulary::save(const std::filesystem::path& path) const {
+std::string Vocabulary::text() const {
   std::vector<std::string> tokens, pairs;
   for (const GeneToken& token : tokens_) tokens.push_back(text_of(json_of(token)));
   for (const auto& [human, mouse] : homologous_)
     pairs.push_back(fmt::format("[{},{}]", human, mouse));
-  write_text(path, fmt::format("{{\n\"version\": {},\n\"tokens\": {},\n\"homologous\": {},\n"
-                               "\"sources\": {}\n}}\n",
-                               kFormatVersion, lines_of(tokens), lines_of(pairs),
-                               text_of(Json(sources_))));
+  return fmt::format(
+      "{{\n\"version\": {},\n\"tokens\": {},\n\"homologous\": {},\n"
+      "\"sources\": {}\n}}\n",
+      kFormatVersion, lines_of(tokens), lines_of(pairs), text_of(Json(sources_)));
+}
+
+void Vocabulary::save(const std::filesystem::path& path) const {
+  write_text(path, text());
 }
 
 const GeneToken* Vocabulary::find(std::string_view gene) const {

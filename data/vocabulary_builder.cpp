@@ -47,10 +47,24 @@ std::unordered_set<std::string> measured_ids(const VocabularySources& sources, c
 
 std::vector<std::string> names_of(const VocabularySources& sources) {
   std::vector<std::string> names;
+  names.reserve(sources.tables.size() + 1 + sources.measured.size());
   for (const GeneTable& table : sources.tables) names.push_back(table.source);
   if (sources.orthologs) names.push_back(sources.orthologs->source);
   for (const GeneTable& table : sources.measured) names.push_back(table.source);
   return names;
+}
+
+// The mouse token that shares each human token, of the pairs whose genes both have one.
+std::map<std::int32_t, std::int32_t> homologous_tokens(
+    const VocabularySources& sources, const std::map<std::string, std::int32_t>& id_of_gene) {
+  std::map<std::int32_t, std::int32_t> homologous;
+  if (!sources.orthologs) return homologous;
+  for (const Ortholog& pair : sources.orthologs->one_to_one) {
+    const auto human = id_of_gene.find(pair.human), mouse = id_of_gene.find(pair.mouse);
+    if (human != id_of_gene.end() && mouse != id_of_gene.end())
+      homologous.emplace(human->second, mouse->second);
+  }
+  return homologous;
 }
 
 }  // namespace
@@ -74,14 +88,7 @@ BuiltVocabulary build_vocabulary(const VocabularySources& sources) {
     ++(gene.species == Species::kHuman ? built.human : built.mouse);
     built.without_biotype += gene.biotype.empty();
   }
-  std::map<std::int32_t, std::int32_t> homologous;  // by human token
-  if (sources.orthologs) {
-    for (const Ortholog& pair : sources.orthologs->one_to_one) {
-      const auto human = id_of_gene.find(pair.human), mouse = id_of_gene.find(pair.mouse);
-      if (human != id_of_gene.end() && mouse != id_of_gene.end())
-        homologous.emplace(human->second, mouse->second);
-    }
-  }
+  const auto homologous = homologous_tokens(sources, id_of_gene);
   built.homologous = static_cast<std::int64_t>(homologous.size());
   built.vocabulary =
       Vocabulary(std::move(tokens), {homologous.begin(), homologous.end()}, names_of(sources));
