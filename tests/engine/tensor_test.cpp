@@ -6,7 +6,7 @@
 #include <limits>
 #include <numeric>
 
-#include "engine/memory/allocator.h"
+#include "engine/memory/caching_allocator.h"
 #include "tests/testing/op_case.h"
 
 namespace lodestone {
@@ -169,6 +169,55 @@ TEST(Allocator, CountsWhatPassesThrough) {
   EXPECT_EQ(counting.stats().allocations, 2u);
   const Tensor outside = Tensor::empty({10}, DType::kF32, Device::cpu());
   EXPECT_EQ(counting.stats().allocations, 2u);
+}
+
+TEST(CachingAllocator, HandsOutAgainWhatCameBack) {
+  CountingAllocator counting(allocator(Device::cpu()));
+  CachingAllocator cache(counting);
+  void* const first = cache.allocate(1000);
+  cache.free(first, 1000);
+  EXPECT_EQ(cache.kept_bytes(), 1024u);
+  EXPECT_EQ(cache.allocate(1024), first);  // the same class
+  void* const second = cache.allocate(1000);
+  EXPECT_NE(second, first);
+  cache.free(second, 1000);
+  EXPECT_EQ(cache.allocate(700), second);  // large enough, and less than twice as large
+  void* const small = cache.allocate(100);
+  cache.free(first, 1024);
+  cache.free(second, 700);
+  EXPECT_NE(cache.allocate(300), first);  // would waste more than half
+  EXPECT_EQ(counting.stats().allocations, 4u);
+  cache.release();
+  EXPECT_EQ(cache.kept_bytes(), 0u);
+  EXPECT_EQ(counting.stats().live_blocks, 2u);
+  cache.free(small, 100);
+}
+
+// Has room for 4096 bytes.
+class SmallAllocator final : public Allocator {
+ public:
+  void* allocate(std::size_t bytes) override {
+    if (used_ + bytes > 4096) fail(ErrorKind::kOutOfMemory, "{} bytes are too many", bytes);
+    used_ += bytes;
+    return allocator(Device::cpu()).allocate(bytes);
+  }
+  void free(void* block, std::size_t bytes) noexcept override {
+    used_ -= bytes;
+    allocator(Device::cpu()).free(block, bytes);
+  }
+
+ private:
+  std::size_t used_ = 0;
+};
+
+TEST(CachingAllocator, GivesBackWhatItKeepsBeforeItFails) {
+  SmallAllocator small;
+  CachingAllocator cache(small);
+  cache.free(cache.allocate(1024), 1024);
+  void* const whole = cache.allocate(4096);
+  EXPECT_EQ(cache.kept_bytes(), 0u);
+  EXPECT_THROW(cache.allocate(64), Error);
+  cache.free(whole, 4096);
 }
 
 TEST(Allocator, PoisonIsNaNInEveryFloatingType) {

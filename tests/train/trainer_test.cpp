@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/core/threads.h"
+#include "engine/memory/caching_allocator.h"
 #include "tests/testing/expect_error.h"
 
 namespace lodestone {
@@ -159,6 +160,19 @@ TEST(Trainer, NothingChosenChangesNothing) {
   EXPECT_EQ(report.loss, 0);
   EXPECT_EQ(report.gradient_norm, 0);
   EXPECT_EQ(elements(model.store.masters()), before);
+}
+
+TEST(Trainer, ASteadyStepTakesNoMemory) {
+  CountingAllocator counting(allocator(Device::cpu()));
+  CachingAllocator cache(counting);
+  const AllocatorScope scope(Device::cpu(), cache);
+  Model model(small_settings().model, DType::kF32, 1);
+  Trainer trainer(model, small_settings(), 1000);
+  const GlobalBatch large = cut_at({4, 9, 12}), small = cut_at({5, 8});
+  for (const GlobalBatch* batch : {&large, &small, &large}) trainer.step(*batch);
+  const std::size_t before = counting.stats().allocations;
+  for (const GlobalBatch* batch : {&small, &large, &small, &large}) trainer.step(*batch);
+  EXPECT_EQ(counting.stats().allocations, before);
 }
 
 TEST(Trainer, ThreadsOfOneNumberGiveTheSameBits) {
