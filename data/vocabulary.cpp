@@ -151,19 +151,15 @@ Vocabulary Vocabulary::load(const std::filesystem::path& path) {
   }
 }
 
-std::string Vocabulary::text() const {
+void Vocabulary::save(const std::filesystem::path& path) const {
   std::vector<std::string> tokens, pairs;
   for (const GeneToken& token : tokens_) tokens.push_back(text_of(json_of(token)));
   for (const auto& [human, mouse] : homologous_)
     pairs.push_back(fmt::format("[{},{}]", human, mouse));
-  return fmt::format(
-      "{{\n\"version\": {},\n\"tokens\": {},\n\"homologous\": {},\n"
-      "\"sources\": {}\n}}\n",
-      kFormatVersion, lines_of(tokens), lines_of(pairs), text_of(Json(sources_)));
-}
-
-void Vocabulary::save(const std::filesystem::path& path) const {
-  write_text(path, text());
+  write_text(path, fmt::format("{{\n\"version\": {},\n\"tokens\": {},\n\"homologous\": {},\n"
+                               "\"sources\": {}\n}}\n",
+                               kFormatVersion, lines_of(tokens), lines_of(pairs),
+                               text_of(Json(sources_))));
 }
 
 const GeneToken* Vocabulary::find(std::string_view gene) const {
