@@ -31,19 +31,28 @@ struct Target {
   // The same for i in [begin, end) with value(i): two loops, because the compiler does not always
   // make them of one with a branch, and then does not vectorise it.
   template <class F>
-  void put_range(std::int64_t begin, std::int64_t end, F&& value) const {
-    if (accumulate) {
-#pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i)
-        store(data[i], static_cast<Compute<T>>(data[i]) + value(i));
-    } else {
-#pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) store(data[i], value(i));
-    }
+  void put_range(std::int64_t begin, std::int64_t end, const F& value) const {
+    if (accumulate)
+      add_range(begin, end, value);
+    else
+      set_range(begin, end, value);
   }
 
   T* data;
   bool accumulate;
+
+ private:
+  template <class F>
+  void add_range(std::int64_t begin, std::int64_t end, const F& value) const {
+#pragma omp simd
+    for (std::int64_t i = begin; i < end; ++i)
+      store(data[i], static_cast<Compute<T>>(data[i]) + value(i));
+  }
+  template <class F>
+  void set_range(std::int64_t begin, std::int64_t end, const F& value) const {
+#pragma omp simd
+    for (std::int64_t i = begin; i < end; ++i) store(data[i], value(i));
+  }
 };
 
 }  // namespace lodestone::kernels
