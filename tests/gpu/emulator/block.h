@@ -25,14 +25,15 @@ class AsynchronousWork {
 };
 std::unique_ptr<AsynchronousWork> make_asynchronous_work(const Block& block);
 
-// One of the sixteen barriers of a block.
+// One of the sixteen barriers of a block, while threads gather there.
 struct Barrier {
-  std::uint32_t expected = 0;            // threads; 0: nobody has come
-  std::vector<LaneMask> arrived;         // per warp, those that do not wait (bar.arrive) included
-  std::vector<bool> waits;               // per warp
+  bool whole_block = false;    // every thread; otherwise `expected` of them
+  std::uint32_t expected = 0;  // 0: nobody has come
+  std::uint32_t arrived = 0;
+  std::vector<LaneMask> waiting{};       // per warp
+  std::uint32_t true_predicates = 0;     // of bar.red
   const Operation* operation = nullptr;  // of the first to come
   const Program* program = nullptr;
-  std::uint32_t arrived_threads() const;
 };
 
 class Block {
@@ -57,17 +58,22 @@ class Block {
   // A buffer within dynamic shared memory: from now on accesses must stay within announced ones.
   void announce_shared_object(Extent extent);
   std::byte* local(std::uint32_t thread) {
-    return local_.data() + std::size_t{thread} * local_size_;
+    return local_.get() + std::size_t{thread} * local_size_;
   }
   std::uint32_t local_size() const { return local_size_; }
 
-  Barrier& barrier(std::uint32_t number) { return barriers_.at(number); }
+  // Threads come to a barrier: to wait there, or only to be counted (bar.arrive).
+  void arrive_at_barrier(Warp& warp, const Operation& operation, LaneMask lanes, bool waits);
+  bool waits_at_barrier(std::uint32_t warp) const { return waits_[warp]; }
   AsynchronousWork& asynchronous() { return *asynchronous_; }
   // Whoever does what another warp may wait for says so: else the block looks deadlocked.
   void note_progress() { ++progress_; }
   std::uint64_t progress() const { return progress_; }
 
  private:
+  void open_barrier(Warp& warp, const Operation& operation, Barrier& barrier);
+  void complete_barrier(std::uint32_t number);
+  void finish_reduction(Warp& warp, LaneMask lanes, const Barrier& barrier);
   const Launch& launch_;
   std::uint64_t linear_index_;
   std::uint32_t thread_count_;
@@ -75,10 +81,11 @@ class Block {
   ExtentSet shared_objects_;
   Extent dynamic_;
   bool announced_ = false;
-  std::vector<std::byte> local_;
+  std::unique_ptr<std::byte[]> local_;
   std::uint32_t local_size_ = 0;
   std::vector<Warp> warps_;
   std::array<Barrier, 16> barriers_;
+  std::vector<bool> waits_;  // per warp
   std::unique_ptr<AsynchronousWork> asynchronous_;
   std::uint64_t progress_ = 0;
 };

@@ -34,11 +34,11 @@ struct SourceLine {
 
 struct Finding {
   FindingKind kind = FindingKind::kTrap;
-  std::string message;
-  std::vector<SourceLine> where;  // innermost first: a function inlined, then where it was called
-  std::string instruction;
-  Dimensions thread, block;
-  std::string kernel;
+  std::string message{};
+  std::vector<SourceLine> where{};  // innermost first: a function inlined, then where it was called
+  std::string instruction{};
+  Dimensions thread{}, block{};
+  std::string kernel{};
 
   // Several lines: message, places, instruction, thread, block, kernel.
   std::string text() const;

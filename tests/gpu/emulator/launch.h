@@ -12,37 +12,65 @@
 
 namespace lodestone::ptx {
 
-// A module with memory for its variables; functions are decoded when first called.
+// A kernel with everything that it may call, decoded.
+class KernelImage {
+ public:
+  // Throws kBadInput for an instruction that the instrument does not know.
+  KernelImage(const Module& module, std::uint32_t kernel,
+              const std::vector<std::uint64_t>& variable_addresses);
+
+  const Function& function() const { return module_.functions[kernel_]; }
+  const Program& program() const { return program(kernel_); }
+  const Program& program(std::uint32_t function) const { return *programs_[function]; }
+  const SharedLayout& shared() const { return shared_; }
+  // Sizes of the kernel's parameters, and where they lie.
+  const std::vector<Extent>& parameters() const { return parameters_; }
+  std::uint32_t parameter_bytes() const;
+  // Local memory of a thread, the stack of its calls included.
+  std::uint32_t local_bytes() const { return local_bytes_; }
+
+ private:
+  const Module& module_;
+  std::uint32_t kernel_;
+  SharedLayout shared_;
+  std::vector<std::unique_ptr<Program>> programs_;  // by function
+  std::vector<Extent> parameters_;
+  std::uint32_t local_bytes_ = 0;
+};
+
+// A module with memory for its variables. Kernels are decoded when first asked for.
 class LoadedModule {
  public:
   LoadedModule(Module module, GlobalMemory& memory);
+  LoadedModule(const LoadedModule&) = delete;
+  LoadedModule& operator=(const LoadedModule&) = delete;
 
   const Module& module() const { return module_; }
-  const Program& program(std::uint32_t function) const;
   // Throws kInvalidArgument for a kernel that the module does not define.
-  std::uint32_t kernel(std::string_view name) const;
+  const KernelImage& kernel(std::string_view name) const;
   // Global or constant memory of a variable, or null.
   const Extent* variable(std::string_view name) const;
 
  private:
+  void fill_variables();
+
   Module module_;
-  VariableAddresses addresses_;
+  std::vector<std::uint64_t> addresses_;  // of module_.variables
   std::map<std::string, Extent, std::less<>> variables_;
-  mutable std::vector<std::unique_ptr<Program>> programs_;
+  mutable std::map<std::uint32_t, std::unique_ptr<KernelImage>> kernels_;
 };
 
 struct Launch {
-  const LoadedModule* module = nullptr;
+  const KernelImage* image = nullptr;
   GlobalMemory* memory = nullptr;
-  std::uint32_t kernel = 0;  // index in Module::functions
   Dimensions grid, block;
   std::uint32_t dynamic_shared_bytes = 0;
   std::vector<std::byte> parameters;
   Options options;
   std::vector<MemoryObserver*> observers;
 
-  const Program& program() const { return module->program(kernel); }
-  const std::string& name() const { return module->module().functions[kernel].name; }
+  const Program& program() const { return image->program(); }
+  const std::string& name() const { return image->function().name; }
 };
 
 // Counts of one launch.

@@ -21,6 +21,12 @@ class Match {
  public:
   std::string_view operator[](std::size_t group) const { return chosen_.at(group); }
   bool has(std::size_t group) const { return !chosen_.at(group).empty(); }
+  // Without the first groups.
+  Match from(std::size_t group) const {
+    Match rest;
+    rest.chosen_.assign(chosen_.begin() + static_cast<std::ptrdiff_t>(group), chosen_.end());
+    return rest;
+  }
 
  private:
   friend class OpcodeTable;
@@ -62,6 +68,7 @@ void add_integer_operations(OpcodeTable& table);
 void add_float_operations(OpcodeTable& table);
 void add_half_operations(OpcodeTable& table);
 void add_bit_operations(OpcodeTable& table);
+void add_bit_field_operations(OpcodeTable& table);
 void add_compare_operations(OpcodeTable& table);
 void add_conversions(OpcodeTable& table);
 void add_move_operations(OpcodeTable& table);

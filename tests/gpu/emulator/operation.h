@@ -65,14 +65,17 @@ struct Preset {
   std::uint32_t offset = 0;
   std::uint32_t bits = 0;
   std::uint64_t value = 0;
+  bool is_local_address = false;  // counted from the start of the frame's local memory
 };
 
 struct SpecialRegister {
   std::uint32_t offset = 0;
-  std::string name;
+  std::uint32_t bits = 0;
+  std::uint32_t number = 0;  // special_registers.h
 };
 
-// A decoded function.
+// A decoded function. `.param` variables of device functions and of call sequences lie in the
+// register file: 32 places of the variable's size, rounded up to 16 bytes.
 struct Program {
   const Module* module = nullptr;
   const Function* function = nullptr;
@@ -80,10 +83,15 @@ struct Program {
   std::vector<std::uint32_t> lists;
   std::vector<Preset> presets;
   std::vector<SpecialRegister> special_registers;
-  std::uint32_t frame_bytes = 0;                // register file that one activation takes
-  std::vector<std::uint32_t> variable_offsets;  // of Function::variables, in their space
-  std::uint32_t local_bytes = 0;                // local memory of one thread
-  std::uint32_t shared_bytes = 0;  // static shared memory, with the gaps between objects
+  std::uint32_t frame_bytes = 0;  // register file that one activation takes
+  std::uint32_t local_bytes = 0;  // local memory that one activation takes
+  // Of Function::variables: offsets in local memory, in the kernel's parameters, or in the frame.
+  std::vector<std::uint32_t> variable_offsets;
 };
+
+// Bytes between the lanes of a `.param` variable in the register file.
+inline std::uint32_t parameter_stride(std::uint64_t size) {
+  return static_cast<std::uint32_t>((size + 15) / 16 * 16);
+}
 
 }  // namespace lodestone::ptx

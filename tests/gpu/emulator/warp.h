@@ -3,6 +3,8 @@
 // the lowest instruction first, and are one group again where they meet.
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "tests/gpu/emulator/operation.h"
@@ -24,7 +26,11 @@ struct Frame {
 
 // Lanes at one place.
 struct LaneGroup {
-  enum class State : std::uint8_t { kReady, kBlocked, kPolled };
+  enum class State : std::uint8_t {
+    kReady,
+    kBlocked,  // until other lanes come to the same place
+    kPolled,   // until others had a turn
+  };
   std::uint32_t frame = 0;
   std::uint32_t pc = 0;
   LaneMask lanes = 0;
@@ -53,11 +59,10 @@ class Warp {
     return program_->lists.data() + operation.list;
   }
 
-  Block& block() const { return block_; }
+  Block& block() const { return *block_; }
   std::uint32_t index() const { return index_; }
   std::uint32_t thread(std::uint32_t lane) const { return index_ * kLanes + lane; }
   const Program& program() const { return *program_; }
-  std::uint32_t local_base() const { return frames_[running_.frame].local_base; }
   LaneMask first_lanes() const { return first_lanes_; }  // those that the warp was started with
   LaneMask live_lanes() const { return live_; }          // those that have not returned
   bool finished() const { return live_ == 0; }
@@ -70,42 +75,47 @@ class Warp {
   // Runs until the warp finishes, stands at a barrier, only polls, or has run that many
   // instructions.
   Stop run(std::uint64_t quantum);
-  // The barrier instruction at which the running lanes stand, after Stop::kBarrier.
-  const Operation& barrier_operation() const { return *barrier_; }
-  LaneMask barrier_lanes() const { return running_.lanes; }
-  // The lanes that run, or that would next.
-  const Operation& current_operation() const;
+  // The instruction that the lanes that run did last, or do next; and those lanes.
+  const Operation& current_operation() const { return *current_; }
   LaneMask current_lanes() const { return running_.lanes; }
 
  private:
-  void step(const Operation& operation, LaneMask mask);
-  bool gather(const Operation& operation, LaneMask mask);
+  LaneMask guarded_lanes(const Operation& operation) const;
+  // True when run() must return that.
+  std::optional<Stop> control(const Operation& operation, LaneMask mask);
   void branch(const Operation& operation, LaneMask mask);
+  void synchronise(const Operation& operation, LaneMask mask);
+  LaneMask members_of(const Operation& operation, LaneMask mask);
   void call(const Operation& operation, LaneMask mask);
-  void return_from(LaneMask mask);
-  void exit(LaneMask mask);
-  bool at_barrier(const Operation& operation, LaneMask mask);
-  void set_aside(LaneGroup::State state);
-  void choose_group();
+  void copy_arguments(const Operation& operation, const Frame& callee, LaneMask mask);
+  void return_from_function();
+  void exit();
+  void set_aside(LaneGroup group);
+  bool choose_group();
   void merge_groups();
+  std::uint32_t intern_frame(const Frame& frame);
   void enter_frame(std::uint32_t frame);
-  void fill_presets(const Program& program, std::uint32_t base, LaneMask mask);
+  void reserve_registers(std::uint64_t bytes);
+  void fill_presets(const Frame& frame, LaneMask mask);
   [[noreturn]] void report_divergence();
+  [[noreturn]] void report_limit();
 
-  Block& block_;
+  Block* block_;
   std::uint32_t index_;
   LaneMask first_lanes_;
   LaneMask live_;
-  std::vector<std::byte> storage_;
-  std::byte* registers_ = nullptr;   // aligned to 64 bytes
+  std::unique_ptr<std::byte[]> storage_;
+  std::uint64_t register_bytes_ = 0;
+  std::byte* registers_ = nullptr;   // in storage_, aligned to 64 bytes
   std::byte* frame_base_ = nullptr;  // of the running frame
   const Program* program_ = nullptr;
   std::vector<Frame> frames_;
   LaneGroup running_;
   std::vector<LaneGroup> waiting_;
-  std::uint32_t next_meeting_ = kNone;  // the pc from which the groups must be looked at again
+  std::uint32_t next_meeting_ = kNone;  // the pc at which running lanes may meet waiting ones
   bool poll_failed_ = false;
-  const Operation* barrier_ = nullptr;
+  const Operation* current_ = nullptr;
+  std::uint32_t traced_lane_ = kNone;
   std::uint64_t instructions_ = 0;
   std::uint64_t lane_instructions_ = 0;
 };
