@@ -1,19 +1,34 @@
-#include "tests/gpu/emulator/block.h"
+#include "tests/gpu/emulator/async_state.h"
 
 namespace lodestone::ptx {
 
-namespace {
+AsynchronousState::AsynchronousState(const Block& block)
+    : AsynchronousState(block.thread_count(), race_checker_of(block)) {}
 
-class NoWork : public AsynchronousWork {
- public:
-  bool advance(Block& /*block*/, std::uint64_t /*choice*/) override { return false; }
-  void end(Block& /*block*/) override {}
-};
+AsynchronousState::AsynchronousState(std::uint32_t threads, RaceChecker* checker)
+    : mbarriers(checker),
+      copies(threads, mbarriers, checker),
+      bulk(threads, mbarriers, checker),
+      warpgroups((threads + kLanes - 1) / kLanes, checker) {}
 
-}  // namespace
+bool AsynchronousState::advance(Block& block, std::uint64_t choice) {
+  // A seed decides which engine is asked first, too.
+  if (choice / 2 % 2 != 0) return bulk.advance(block, choice) || copies.advance(block, choice);
+  return copies.advance(block, choice) || bulk.advance(block, choice);
+}
 
-std::unique_ptr<AsynchronousWork> make_asynchronous_work(const Block& /*block*/) {
-  return std::make_unique<NoWork>();
+void AsynchronousState::end(Block& block) {
+  copies.end(block);
+  bulk.end(block);
+  warpgroups.end();
+}
+
+AsynchronousState& asynchronous_state(const Warp& warp) {
+  return static_cast<AsynchronousState&>(warp.block().asynchronous());
+}
+
+std::unique_ptr<AsynchronousWork> make_asynchronous_work(const Block& block) {
+  return std::make_unique<AsynchronousState>(block);
 }
 
 }  // namespace lodestone::ptx

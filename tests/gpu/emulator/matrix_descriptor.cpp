@@ -8,7 +8,7 @@ constexpr std::uint32_t kGroup = 8;  // rows, or columns, of a core matrix
 
 // The descriptor numbers its swizzles downwards: 1 is 128 bytes, 3 is 32.
 constexpr Swizzle decode_swizzle(std::uint64_t code) {
-  return code == 0 ? Swizzle::kNone : static_cast<Swizzle>(4 - code);
+  return code == 0 ? Swizzle::kPlain : static_cast<Swizzle>(4 - code);
 }
 
 constexpr std::uint32_t field(std::uint64_t bits, int shift) {
@@ -39,7 +39,7 @@ std::uint32_t MatrixDescriptor::chunk_address(Major order, int major, int minor,
   const std::uint32_t chunk = static_cast<std::uint32_t>(major * element_bytes) / kChunk;
   const std::uint32_t group = static_cast<std::uint32_t>(minor) / kGroup;
   const std::uint32_t row = static_cast<std::uint32_t>(minor) % kGroup;
-  if (swizzle == Swizzle::kNone) {
+  if (swizzle == Swizzle::kPlain) {
     // Core matrices of 8 rows of 16 bytes. In K-major order the leading offset goes from chunk to
     // chunk and the stride offset from group to group; in MN-major order the other way round.
     const bool k_major = order == Major::kK;

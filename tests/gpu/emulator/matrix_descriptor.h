@@ -17,7 +17,7 @@ struct MatrixDescriptor {
   std::uint32_t stride_offset = 0;   // bytes
   std::uint32_t base_offset =
       0;  // the 128-byte line, modulo 8, in which the swizzle's pattern starts
-  Swizzle swizzle = Swizzle::kNone;
+  Swizzle swizzle = Swizzle::kPlain;
 
   static MatrixDescriptor decode(std::uint64_t bits);
   std::uint64_t encode() const;

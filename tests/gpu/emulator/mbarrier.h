@@ -20,9 +20,10 @@ class Mbarrier {
   // One more arrival of the current phase (cp.async.mbarrier.arrive without .noinc).
   [[nodiscard]] std::string_view add_pending();
 
-  // The token that arrive returns: it names the phase that was current before the arrival.
-  std::uint64_t token() const { return phase_ << 1 | 1; }
-  bool token_phase_completed(std::uint64_t token) const { return phase_ != token >> 1; }
+  // The token that arrive returns: the phase and the pending arrivals before it.
+  std::uint64_t token() const { return phase_ << 20 | pending_; }
+  bool token_phase_completed(std::uint64_t token) const { return phase_ != token >> 20; }
+  static std::uint32_t pending_of(std::uint64_t token) { return token & kMaximumCount; }
   // True while the phase of the other parity is the current one: "the phase of this parity is
   // over".
   bool parity_completed(std::uint32_t parity) const { return (phase_ & 1) != (parity & 1); }

@@ -291,9 +291,11 @@ void RaceChecker::complete_read(const Completion& completion) {
   for_each_cell(shadow(completion.space), completion.address, completion.bytes,
                 [&](ShadowCell& cell, std::uint8_t /*bytes*/) {
                   if (cell.reads_in_flight != 0) --cell.reads_in_flight;
-                  for (AccessRecord& read : cell.reads)
-                    if (read.is_proxied && read.thread == completion.thread)
-                      read.time = completion.time;
+                  for (AccessRecord& read : cell.reads) {
+                    if (!read.is_proxied || read.thread != completion.issuer) continue;
+                    read.thread = completion.thread & (AccessRecord::kMaximumThreads - 1);
+                    read.time = completion.time;
+                  }
                 });
 }
 

@@ -44,9 +44,10 @@ class RaceChecker : public MemoryObserver {
     AddressSpace space = AddressSpace::kShared;
     std::uint64_t address = 0;
     std::uint64_t bytes = 0;
+    ThreadId issuer = 0;  // who began it
     ThreadId thread = 0;
     Time time = 0;
-    bool is_proxied = false;
+    bool is_proxied = true;
   };
   void complete_write(const Completion& completion);
   void complete_read(const Completion& completion);

@@ -6,7 +6,7 @@
 
 namespace lodestone::ptx {
 
-enum class Swizzle : std::uint8_t { kNone, k32Bytes, k64Bytes, k128Bytes };
+enum class Swizzle : std::uint8_t { kPlain, k32Bytes, k64Bytes, k128Bytes };
 
 // Bytes within which chunks are exchanged; 16 without a swizzle: nothing is.
 constexpr std::uint32_t swizzle_span(Swizzle swizzle) {

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <vector>
+
+#include "tests/gpu/emulator/half_float.h"
 
 namespace lodestone::ptx {
 namespace {
@@ -30,18 +31,6 @@ std::array<float, 16 * 8> operand_b(TensorFormat format, std::span<const LaneWor
 }
 
 }  // namespace
-
-float half_to_float(std::uint16_t bits) {
-  const std::uint32_t sign = (bits & 0x8000u) << 16;
-  const std::uint32_t exponent = bits >> 10 & 31u;
-  const std::uint32_t mantissa = bits & 0x3ffu;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | mantissa << 13);
-  if (exponent == 0) {
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
-}
 
 float tensor_element(TensorFormat format, std::uint32_t bits) {
   switch (format) {

@@ -22,7 +22,6 @@ constexpr int tensor_element_bytes(TensorFormat format) {
   return format == TensorFormat::kTf32 ? 4 : 2;
 }
 
-float half_to_float(std::uint16_t bits);
 // The value of the low bits of `bits` (16 of them, or 32 of which tf32 ignores the last 13).
 float tensor_element(TensorFormat format, std::uint32_t bits);
 

@@ -56,7 +56,7 @@ void check_box(const TensorMap& map, const std::uint32_t* box, const std::uint32
   }
   check(map.row_bytes() % 16 == 0, "tensor map: the box is {} bytes wide, must be a multiple of 16",
         map.row_bytes());
-  check(map.swizzle == Swizzle::kNone || map.row_bytes() <= swizzle_span(map.swizzle),
+  check(map.swizzle == Swizzle::kPlain || map.row_bytes() <= swizzle_span(map.swizzle),
         "tensor map: the box is {} bytes wide, more than the swizzle's {}", map.row_bytes(),
         swizzle_span(map.swizzle));
 }

@@ -25,7 +25,7 @@ struct TensorMap {
   std::array<std::uint8_t, kMaximumRank> steps{};     // distance in elements of those it moves
   std::uint8_t rank = 0;
   std::uint8_t type = 0;  // CUtensorMapDataType
-  Swizzle swizzle = Swizzle::kNone;
+  Swizzle swizzle = Swizzle::kPlain;
   bool fill_with_nan = false;
 
   // Throws kInvalidArgument with one sentence that names the argument at fault.
