@@ -1,14 +1,13 @@
 #include "tools/manifest.h"
 
 #include <fmt/chrono.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "engine/core/build_config.h"
 #include "engine/core/check.h"
+#include "engine/core/host_name.h"
 #include "engine/core/threads.h"
 #include "engine/io/files.h"
 #include "tools/build_info.h"
@@ -19,11 +18,6 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 namespace {
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
 
 std::vector<fs::path> files_of(const fs::path& path) {
   if (!fs::is_directory(path)) return {path};

@@ -6,7 +6,9 @@
 #include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <ranges>
 #include <string_view>
+#include <system_error>
 
 #include "engine/core/build_config.h"
 #include "engine/core/check.h"
@@ -29,6 +31,7 @@ constexpr const char* kState = "state.json";
 constexpr const char* kHashes = "hashes.json";
 constexpr std::array kHashedFiles{kMasters, kFirstMoments, kSecondMoments, kConfig, kState};
 constexpr std::string_view kStepPrefix = "step-";
+constexpr std::uint64_t kOtherBytes = 1 << 20;  // more than a checkpoint holds beside its arrays
 
 // Each parameter's part of a buffer that is laid out as the store's masters.
 std::vector<NamedTensor> by_name(const ParameterStore& store, const Tensor& flat) {
@@ -54,14 +57,15 @@ void fill_by_name(const ParameterStore& store, const Tensor& flat, const fs::pat
   }
 }
 
-std::string state_json(const RunState& state, const AdamW& optimizer) {
+std::string state_json(const RunState& state, std::int64_t updates) {
   return Json{{"version", 1},
               {"lodestone", kVersion},
               {"step", state.step},
-              {"updates", optimizer.updates()},
+              {"updates", updates},
               {"loader", {{"epoch", state.loader.epoch}, {"step", state.loader.step}}},
               {"cells", state.cells},
               {"tokens", state.tokens},
+              {"validation_pending", state.validation_pending},
               {"threads", state.threads},
               {"inputs", state.input_hashes}}
              .dump(2) +
@@ -95,6 +99,7 @@ RunState read_state(const fs::path& file) {
   state.loader = {counter(json["loader"], "epoch", file), counter(json["loader"], "step", file)};
   state.cells = counter(json, "cells", file);
   state.tokens = counter(json, "tokens", file);
+  state.validation_pending = json.value("validation_pending", Json(false)) == Json(true);
   state.threads = static_cast<int>(std::min<std::int64_t>(counter(json, "threads", file), 1 << 20));
   for (const auto& [name, hash] : json["inputs"].items()) {
     check_input(hash.is_string(), "{}: the hash of {} must be text", file.string(), name);
@@ -114,6 +119,15 @@ void verify(const fs::path& checkpoint) {
     check_input(fs::exists(file), "{}: is missing", file.string());
     check_input(hash_file(file) == hashes[name].get<std::string>(),
                 "{}: its bytes are not the ones that were written", file.string());
+  }
+}
+
+bool is_good(const fs::path& checkpoint) {
+  try {
+    verify(checkpoint);
+    return true;
+  } catch (const Error&) {
+    return false;
   }
 }
 
@@ -148,28 +162,39 @@ std::vector<std::int64_t> CheckpointFolder::steps() const {
   return steps;
 }
 
-void CheckpointFolder::save(const ParameterStore& store, const AdamW& optimizer,
-                            const RunState& state, const TrainConfig& config) const {
-  fs::create_directories(folder_);
+void CheckpointFolder::save(const TrainingArrays& arrays, const RunState& state,
+                            const TrainConfig& config) const {
+  make_folder(folder_);
+  check_room(folder_, arrays.bytes() + kOtherBytes);
   publish_directory(path_of(state.step), true, [&](const fs::path& staged) {
-    write_safetensors(staged / kMasters, by_name(store, store.masters()));
-    write_safetensors(staged / kFirstMoments, by_name(store, optimizer.first_moments()));
-    write_safetensors(staged / kSecondMoments, by_name(store, optimizer.second_moments()));
+    write_safetensors(staged / kMasters, by_name(*arrays.layout, arrays.masters));
+    write_safetensors(staged / kFirstMoments, by_name(*arrays.layout, arrays.first_moments));
+    write_safetensors(staged / kSecondMoments, by_name(*arrays.layout, arrays.second_moments));
     write_whole(staged / kConfig, to_toml(config));
-    write_whole(staged / kState, state_json(state, optimizer));
+    write_whole(staged / kState, state_json(state, arrays.updates));
     Json hashes = Json::object();
     for (const char* name : kHashedFiles) hashes[name] = hash_file(staged / name);
     write_whole(staged / kHashes, hashes.dump(2) + "\n");
   });
   write_text(folder_ / "latest", path_of(state.step).filename().string() + "\n");
-  std::vector<std::int64_t> saved = steps();
-  // A newer one can only be damaged: this run was continued from before it.
-  std::erase_if(saved, [&](std::int64_t step) { return step > state.step; });
-  for (std::int64_t i = 0; i < std::ssize(saved) - keep_last_; ++i) {
-    const fs::path old = path_of(saved[static_cast<std::size_t>(i)]);
-    const fs::path aside = staging_path(old);  // so that a kill leaves no half under its name
-    fs::rename(old, aside);
-    fs::remove_all(aside);
+  remove_old(state.step);
+}
+
+// A newer one than `newest_step` can only be damaged: this run was continued from before it.
+void CheckpointFolder::remove_old(std::int64_t newest_step) const {
+  std::int64_t good = 0;
+  for (const std::int64_t step : steps() | std::views::reverse) {
+    if (step > newest_step) continue;
+    const fs::path path = path_of(step);
+    if (good < keep_last_) {
+      good += is_good(path) ? 1 : 0;
+      continue;
+    }
+    const fs::path aside = staging_path(path);  // so that a kill leaves no half under its name
+    std::error_code error;
+    fs::rename(path, aside, error);
+    if (!error) fs::remove_all(aside, error);
+    if (error) log::warning("{}: cannot be removed: {}", path.string(), error.message());
   }
 }
 
@@ -191,13 +216,12 @@ std::optional<Checkpoint> CheckpointFolder::newest() const {
 }
 
 void CheckpointFolder::remove_unfinished() const {
-  if (!fs::is_directory(folder_)) return;
-  std::vector<fs::path> unfinished;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_))
-    if (const std::string name = entry.path().filename().string();
-        name.starts_with(".") && name.find(".staged-") != name.npos)
-      unfinished.push_back(entry.path());
-  for (const fs::path& path : unfinished) fs::remove_all(path);
+  if (fs::is_directory(folder_)) remove_staged(folder_);
+}
+
+TrainingArrays arrays_of(const ParameterStore& store, const AdamW& optimizer) {
+  return {&store, store.masters(), optimizer.first_moments(), optimizer.second_moments(),
+          optimizer.updates()};
 }
 
 void restore(const Checkpoint& checkpoint, ParameterStore& store, AdamW& optimizer) {

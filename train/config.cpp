@@ -63,6 +63,7 @@ std::vector<std::string> forbidden_changes(TrainConfig before, TrainConfig now) 
     config->loader.prefetch = 0;
     config->validate_every = config->validation_cells = 0;
     config->save_every = config->keep_last = config->report_every = 0;
+    config->background_save = config->tensorboard = false;
   }
   return config::differences(config::fields_of(before), config::fields_of(now));
 }

@@ -26,6 +26,8 @@ struct TrainConfig {
   std::int64_t validation_cells = 1000;
   std::int64_t save_every = 500;
   std::int64_t keep_last = 2;
+  bool background_save = true;
+  bool tensorboard = true;
   std::int64_t report_every = 10;
   ModelConfig model{.prior_width = 0};
   LoaderConfig loader;  // its seed is the run's
@@ -47,7 +49,10 @@ struct TrainConfig {
     visit("validate_every", validate_every, "steps between validations; 0 = never");
     visit("validation_cells", validation_cells, "most held-out cells a validation looks at");
     visit("save_every", save_every, "steps between checkpoints; 0 = only at the end");
-    visit("keep_last", keep_last, "checkpoints kept, at least 2");
+    visit("keep_last", keep_last, "good checkpoints kept, at least 2");
+    visit("background_save", background_save,
+          "train on while a checkpoint is written; takes 12 bytes of memory a parameter");
+    visit("tensorboard", tensorboard, "write event files for TensorBoard");
     visit("report_every", report_every, "steps between lines on the console");
     visit("model", model, "sizes and switches of the network");
     visit("loader", loader, "batches");

@@ -1,20 +1,16 @@
 #include "train/metrics.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
-#include <system_error>
 
-#include "engine/core/check.h"
+#include "engine/core/log.h"
 #include "engine/io/files.h"
 #include "engine/ops.h"
 
@@ -41,19 +37,34 @@ std::int64_t peak_resident_bytes() {
 }
 
 // The lines of a metrics file up to `step`, before the first that is torn.
-std::string lines_until(std::string_view text, std::int64_t step) {
+std::string lines_until(const fs::path& file, std::int64_t step) {
+  const std::string text = read_text(file);
+  std::string_view rest = text;
   std::string kept;
-  for (std::size_t end; (end = text.find('\n')) != text.npos; text.remove_prefix(end + 1)) {
-    const Json line = Json::parse(text.substr(0, end), nullptr, false);
+  std::int64_t last = 0, later = 0;
+  for (std::size_t end; (end = rest.find('\n')) != rest.npos; rest.remove_prefix(end + 1)) {
+    const Json line = Json::parse(rest.substr(0, end), nullptr, false);
     if (!line.is_object() || !line.contains("step") || !line["step"].is_number_integer()) break;
-    if (line["step"].get<std::int64_t>() <= step) kept.append(text.substr(0, end + 1));
+    const std::int64_t of = line["step"].get<std::int64_t>();
+    if (of > step)
+      ++later;
+    else
+      kept.append(rest.substr(0, end + 1));
+    last = std::max(last, std::min(of, step));
   }
+  if (later > 0)
+    log::info("{}: what it says of steps after {} is cut off, {} lines", file.string(), step,
+              later);
+  if (!rest.empty()) log::info("{}: its end was torn and is cut off", file.string());
+  if (last < step)
+    log::warning("{}: lines of the steps {} to {} are missing", file.string(), last + 1, step);
   return kept;
 }
 
-[[noreturn]] void fail_append(const fs::path& file, int error) {
-  fail(error == ENOSPC || error == EDQUOT ? ErrorKind::kOutOfMemory : ErrorKind::kIo,
-       "{}: cannot append: {}", file.string(), std::generic_category().message(error));
+// Ready to be appended to.
+const fs::path& cut_back(const fs::path& file, std::int64_t step) {
+  write_text(file, step > 0 && fs::exists(file) ? lines_until(file, step) : "");
+  return file;
 }
 
 // 1234567 -> "1.23 M".
@@ -66,62 +77,47 @@ std::string count_text(double value) {
 }  // namespace
 
 MetricsLog::MetricsLog(const fs::path& file, std::int64_t step, double peak_flops)
-    : file_(file), peak_flops_(peak_flops) {
-  write_text(file, step > 0 && fs::exists(file) ? lines_until(read_text(file), step) : "");
-  descriptor_ = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (descriptor_ < 0) fail_append(file, errno);
-}
-
-MetricsLog::~MetricsLog() {
-  ::close(descriptor_);
-}
-
-void MetricsLog::append(std::string line) {
-  line += '\n';
-  for (std::string_view rest = line; !rest.empty();) {
-    const ssize_t count = ::write(descriptor_, rest.data(), rest.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_append(file_, errno);
-    rest.remove_prefix(static_cast<std::size_t>(count));
-  }
-}
+    : file_(cut_back(file, step)), peak_flops_(peak_flops) {}
 
 void MetricsLog::write(const StepReport& report, const Progress& progress) {
   const double flops_per_s = report.model_flops / report.seconds;
-  append(Json{
-      {"step", report.step},
-      {"epoch", number(progress.epoch)},
-      {"cells", progress.cells},
-      {"tokens", progress.tokens},
-      {"loss", number(report.loss)},
-      {"id_loss", number(report.id_loss)},
-      {"value_loss", number(report.value_loss)},
-      {"learning_rate", number(report.learning_rate)},
-      {"gradient_norm", number(report.gradient_norm)},
-      {"tokens_per_s", ratio(static_cast<double>(report.batch_tokens), report.seconds)},
-      {"cells_per_s", ratio(static_cast<double>(report.batch_cells), report.seconds)},
-      {"tflops", number(flops_per_s / 1e12)},
-      {"mfu", ratio(flops_per_s, peak_flops_)},
-      {"data_wait_ms", number(report.wait_seconds * 1e3)},
-      {"comm_ms", nullptr},  // one process: nothing to communicate
-      {"memory_bytes", peak_resident_bytes()},
-  }
-             .dump());
+  file_.append(
+      Json{
+          {"step", report.step},
+          {"epoch", number(progress.epoch)},
+          {"cells", progress.cells},
+          {"tokens", progress.tokens},
+          {"loss", number(report.loss)},
+          {"id_loss", number(report.id_loss)},
+          {"value_loss", number(report.value_loss)},
+          {"learning_rate", number(report.learning_rate)},
+          {"gradient_norm", number(report.gradient_norm)},
+          {"tokens_per_s", ratio(static_cast<double>(report.batch_tokens), report.seconds)},
+          {"cells_per_s", ratio(static_cast<double>(report.batch_cells), report.seconds)},
+          {"tflops", number(flops_per_s / 1e12)},
+          {"mfu", ratio(flops_per_s, peak_flops_)},
+          {"data_wait_ms", number(report.wait_seconds * 1e3)},
+          {"comm_ms", nullptr},  // one process: nothing to communicate
+          {"memory_bytes", peak_resident_bytes()},
+      }
+          .dump() +
+      "\n");
 }
 
 void MetricsLog::write(const ValidationReport& report, const Progress& progress,
                        std::int64_t step) {
-  append(Json{
-      {"step", step},
-      {"epoch", number(progress.epoch)},
-      {"validation",
-       {{"loss", number(report.loss)},
-        {"id_loss", number(report.id_loss)},
-        {"value_loss", number(report.value_loss)},
-        {"cells", report.cells},
-        {"chosen", report.chosen}}},
-  }
-             .dump());
+  file_.append(Json{
+                   {"step", step},
+                   {"epoch", number(progress.epoch)},
+                   {"validation",
+                    {{"loss", number(report.loss)},
+                     {"id_loss", number(report.id_loss)},
+                     {"value_loss", number(report.value_loss)},
+                     {"cells", report.cells},
+                     {"chosen", report.chosen}}},
+               }
+                   .dump() +
+               "\n");
 }
 
 void ConsoleReport::add(const StepReport& report) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/core/dtype.h"
+#include "engine/io/append_file.h"
 
 namespace lodestone {
 
@@ -35,25 +36,24 @@ struct Progress {
   double seconds_left = 0;
 };
 
-// metrics.jsonl: one object a step, flushed line by line, with the keys step, epoch, cells, tokens,
-// loss, id_loss, value_loss, learning_rate, gradient_norm, tokens_per_s, cells_per_s, tflops, mfu,
-// data_wait_ms, comm_ms, memory_bytes; and one {"step", "epoch", "validation": {"loss", "id_loss",
-// "value_loss", "cells", "chosen"}} a validation. What is not known or not finite is null.
+// metrics.jsonl: one object a step, written line by line (AppendFile), with the keys step, epoch,
+// cells, tokens, loss, id_loss, value_loss, learning_rate, gradient_norm, tokens_per_s,
+// cells_per_s, tflops, mfu, data_wait_ms, comm_ms, memory_bytes; and one {"step", "epoch",
+// "validation": {"loss", "id_loss", "value_loss", "cells", "chosen"}} a validation. What is not
+// known or not finite is null.
 class MetricsLog {
  public:
-  // Continues after `step`: lines of later steps, and what follows a torn line, are cut off. 0
-  // begins anew. `peak_flops`: what mfu is a share of, in FLOP/s; 0 = not known.
+  // Continues after `step`: lines of later steps, and what follows a torn line, are cut off, with a
+  // line that says so. 0 begins anew. `peak_flops`: what mfu is a share of, in FLOP/s; 0 = not
+  // known.
   MetricsLog(const std::filesystem::path& file, std::int64_t step, double peak_flops);
-  ~MetricsLog();
-  MetricsLog(const MetricsLog&) = delete;
-  MetricsLog& operator=(const MetricsLog&) = delete;
   void write(const StepReport& report, const Progress& progress);
   void write(const ValidationReport& report, const Progress& progress, std::int64_t step);
+  // As AppendFile's.
+  void flush() { file_.flush(); }
 
  private:
-  void append(std::string line);
-  std::filesystem::path file_;
-  int descriptor_ = -1;
+  AppendFile file_;
   double peak_flops_;
 };
 

@@ -10,9 +10,10 @@
 #include "engine/core/log.h"
 #include "engine/core/threads.h"
 #include "engine/io/files.h"
-#include "train/checkpoint.h"
+#include "train/checkpoint_writer.h"
 #include "train/run_directory.h"
 #include "train/run_inputs.h"
+#include "train/tensorboard.h"
 #include "train/trainer.h"
 
 namespace lodestone {
@@ -21,8 +22,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-TrainConfig settings_of(const RunDirectory& run, const TrainConfig& given, bool resume) {
-  TrainConfig config = resume ? overlaid(read_train_config(run.config()), given) : given;
+RunDirectory::Opening opening(const TrainConfig& settings, bool resume) {
+  using enum RunDirectory::Opening;
+  if (!resume) return kNew;
+  return settings.data.empty() ? kResume : kResumeOrNew;
+}
+
+TrainConfig settings_of(const RunDirectory& run, const TrainConfig& given) {
+  TrainConfig config = run.holds_run() ? overlaid(read_train_config(run.config()), given) : given;
   config.loader.seed = config.seed;
   validate(config);
   return config;
@@ -69,15 +76,64 @@ Split split_of(const TokenDirectory& data, const TrainConfig& config) {
   return split;
 }
 
+// The step of a checkpoint that need not be written again.
+std::optional<std::int64_t> saved_step(const std::optional<Checkpoint>& checkpoint) {
+  if (!checkpoint || checkpoint->state.validation_pending) return std::nullopt;
+  return checkpoint->state.step;
+}
+
+// A full disk does not end a run whose older checkpoints are still there.
+template <class Body>
+void unless_full(Body&& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kOutOfMemory) throw;
+    log::warning(
+        "a checkpoint could not be written: {}; the run goes on, and tries again when the next one "
+        "is due",
+        error.what());
+  }
+}
+
+// What a run says of its steps, in every form.
+class RunLogs {
+ public:
+  // Goes on after `step`.
+  RunLogs(const RunDirectory& run, std::int64_t step, double peak_flops, bool tensorboard)
+      : metrics_(run.metrics(), step, peak_flops) {
+    if (tensorboard) tensorboard_.emplace(run.tensorboard(), step);
+  }
+  void write(const StepReport& report, const Progress& progress) {
+    metrics_.write(report, progress);
+    if (tensorboard_) tensorboard_->write(report);
+  }
+  void write(const ValidationReport& report, const Progress& progress, std::int64_t step) {
+    metrics_.write(report, progress, step);
+    if (tensorboard_) tensorboard_->write(report, step);
+  }
+  void flush() {
+    metrics_.flush();
+    if (tensorboard_) tensorboard_->flush();
+  }
+
+ private:
+  MetricsLog metrics_;
+  std::optional<TensorBoardLog> tensorboard_;
+};
+
+using StopRequested = std::function<bool()>;
+
 // One run between its opening and its end.
 class Pretraining {
  public:
   Pretraining(const TrainConfig& settings, const std::filesystem::path& out, bool resume);
-  PretrainingResult run(const std::function<bool()>& stop_requested);
+  PretrainingResult run(const StopRequested& stop_requested);
 
  private:
+  void open();
   void step();
-  void validate();
+  void validate(const StopRequested& stop_requested);
   void save();
   bool due(std::int64_t every) const {
     return every > 0 && (state_.step % every == 0 || state_.step == total_steps_);
@@ -94,28 +150,29 @@ class Pretraining {
   Loader loader_;
   std::int64_t total_steps_;
   Trainer trainer_;
+  CheckpointWriter writer_;
   double peak_flops_;
-  MetricsLog metrics_;
+  std::optional<RunLogs> logs_;
   ConsoleReport console_;
   Clock::time_point began_ = Clock::now();
   PretrainingResult result_;
 };
 
 Pretraining::Pretraining(const TrainConfig& settings, const std::filesystem::path& out, bool resume)
-    : directory_(out, resume),
-      config_(settings_of(directory_, settings, resume)),
+    : directory_(out, opening(settings, resume)),
+      config_(settings_of(directory_, settings)),
       inputs_(open_inputs(config_)),
       checkpoints_(directory_.checkpoints(), config_.keep_last),
-      start_(resume ? starting_point(checkpoints_, config_, inputs_) : std::nullopt),
+      start_(directory_.holds_run() ? starting_point(checkpoints_, config_, inputs_)
+                                    : std::nullopt),
       state_(start_ ? start_->state : RunState{}),
       split_(split_of(inputs_.data, config_)),
       loader_(inputs_.data, split_.training, config_.loader, state_.loader),
       total_steps_(config_.total_steps(loader_.steps_per_epoch())),
       trainer_(*inputs_.model, config_, total_steps_),
+      writer_(checkpoints_, config_.background_save, saved_step(start_)),
       peak_flops_(measure_peak_flops(config_.compute_type())),
-      metrics_(directory_.metrics(), state_.step, peak_flops_),
       console_(peak_flops_) {
-  write_text(directory_.config(), to_toml(config_));
   state_.threads = thread_count();
   state_.input_hashes = inputs_.hashes;
   if (start_) {
@@ -123,12 +180,21 @@ Pretraining::Pretraining(const TrainConfig& settings, const std::filesystem::pat
     trainer_.set_steps_done(state_.step);
     log::info("continues {} after step {}", start_->path.filename().string(), state_.step);
   }
+  open();
   log::info(
       "{} training and {} validation cells; {} steps of {} cells, {} in an epoch; {} parameters",
       split_.training.size(), split_.held_out.size(), total_steps_, config_.loader.batch_cells,
       loader_.steps_per_epoch(), config_.model.parameter_count());
   log::info("MFU is relative to {:.1f} GFLOP/s, measured now with products of 768 x 768 in {}",
             peak_flops_ / 1e9, config_.dtype);
+}
+
+// What the run writes; nothing while something can still stand in its way.
+void Pretraining::open() {
+  if (state_.step < total_steps_)
+    check_room(directory_.path(), arrays_of(inputs_.model->store, trainer_.optimizer()).bytes());
+  write_text(directory_.config(), to_toml(config_));
+  logs_.emplace(directory_, state_.step, peak_flops_, config_.tensorboard);
 }
 
 Progress Pretraining::progress() const {
@@ -151,33 +217,46 @@ void Pretraining::step() {
   state_.loader = loader_.state();
   state_.cells += report.batch_cells;
   state_.tokens += report.batch_tokens;
-  metrics_.write(report, progress());
+  logs_->write(report, progress());
   console_.add(report);
   if (due(config_.report_every)) log::info("{}", console_.line(progress()));
   result_.last = report;
 }
 
-void Pretraining::validate() {
-  const ValidationReport report = trainer_.validate(inputs_.data, split_.held_out);
-  metrics_.write(report, progress(), state_.step);
+void Pretraining::validate(const StopRequested& stop_requested) {
+  const auto report = trainer_.validate(inputs_.data, split_.held_out, stop_requested);
+  state_.validation_pending = !report;
+  if (!report) return;
+  logs_->write(*report, progress(), state_.step);
   log::info("validation after step {}: loss {:.4f} (id {:.4f}, value {:.4f}) on {} cells",
-            state_.step, report.loss, report.id_loss, report.value_loss, report.cells);
+            state_.step, report->loss, report->id_loss, report->value_loss, report->cells);
   result_.validation = report;
 }
 
+// What was logged goes to the disk first: steps before a checkpoint are never done again.
 void Pretraining::save() {
-  checkpoints_.save(inputs_.model->store, trainer_.optimizer(), state_, config_);
+  logs_->flush();
+  writer_.start(arrays_of(inputs_.model->store, trainer_.optimizer()), state_, config_);
 }
 
-PretrainingResult Pretraining::run(const std::function<bool()>& stop_requested) {
-  while (state_.step < total_steps_ && !result_.stopped) {
+PretrainingResult Pretraining::run(const StopRequested& stop_requested) {
+  if (state_.validation_pending) validate(stop_requested);
+  while (state_.step < total_steps_ && !stop_requested()) {
     step();
-    if (!split_.held_out.empty() && due(config_.validate_every)) validate();
-    result_.stopped = state_.step < total_steps_ && stop_requested();
-    if (due(config_.save_every) || state_.step == total_steps_ || result_.stopped) save();
+    if (!split_.held_out.empty() && due(config_.validate_every)) validate(stop_requested);
+    unless_full([&] { writer_.check(); });
+    if (!due(config_.save_every) || state_.step == total_steps_) continue;
+    unless_full([&] { writer_.wait(); });
+    unless_full([&] { save(); });
+  }
+  unless_full([&] { writer_.wait(); });
+  if (writer_.saved() != state_.step) {
+    save();
+    writer_.wait();
   }
   result_.steps = state_.step;
   result_.total_steps = total_steps_;
+  result_.stopped = state_.step < total_steps_ || state_.validation_pending;
   if (result_.stopped) return result_;
   save_model(*inputs_.model, directory_.model(), inputs_.vocabulary_json, true);
   result_.model = directory_.model();

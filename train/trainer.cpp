@@ -112,14 +112,16 @@ LossSums Trainer::accumulate_gradients(const GlobalBatch& batch) {
   return sums;
 }
 
-ValidationReport Trainer::validate(const TokenDirectory& data,
-                                   std::span<const std::int64_t> cells) const {
+std::optional<ValidationReport> Trainer::validate(
+    const TokenDirectory& data, std::span<const std::int64_t> cells,
+    const std::function<bool()>& stop_requested) const {
   constexpr std::int64_t kMaskEpoch = 0;
   const NoGrad no_grad;
   const ForwardContext forward = context(false);
   LossSums sums;
   ValidationReport report;
   for (const std::vector<std::int64_t>& some : cut_by_tokens(data, cells, config_.loader)) {
+    if (stop_requested()) return std::nullopt;
     const Batch batch = make_batch(data, some, report.cells, kMaskEpoch, config_.loader);
     report.cells += batch.cells();
     report.chosen += batch.chosen();

@@ -1,5 +1,7 @@
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -32,8 +34,11 @@ class Trainer {
   // update.
   StepReport step(const GlobalBatch& batch);
 
-  // The losses of these cells without dropout; their masks are always the same.
-  ValidationReport validate(const TokenDirectory& data, std::span<const std::int64_t> cells) const;
+  // The losses of these cells without dropout; their masks are always the same. None when
+  // `stop_requested`, asked before each micro-batch, says so.
+  std::optional<ValidationReport> validate(const TokenDirectory& data,
+                                           std::span<const std::int64_t> cells,
+                                           const std::function<bool()>& stop_requested) const;
 
   std::int64_t steps_done() const { return steps_done_; }
   AdamW& optimizer() { return optimizer_; }

@@ -233,7 +233,10 @@ void remove_staged(const fs::path& folder) {
         name.starts_with('.') && name.find(kStagedMark) != name.npos)
       left.push_back(entry.path());
   with_our_errors(folder, [&] {
-    for (const fs::path& path : left) fs::remove_all(path);
+    for (const fs::path& path : left) {
+      log::info("{}: was cut short and is removed", path.string());
+      fs::remove_all(path);
+    }
   });
 }
 

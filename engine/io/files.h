@@ -65,7 +65,7 @@ void publish_finished_directory(const std::filesystem::path& finished,
 // Throws unless publish_directory(target, replace, ...) may begin.
 void check_publishable(const std::filesystem::path& target, bool replace);
 
-// Removes what killed writers left in a folder under staging names. Only while no other process
+// Removes what killed writers left in a folder under staging names, a line each. Only while no other process
 // writes there.
 void remove_staged(const std::filesystem::path& folder);
 

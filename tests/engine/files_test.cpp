@@ -100,6 +100,32 @@ TEST(Files, FailuresNameTheFile) {
   expect_error(ErrorKind::kIo, "folder", [&] { write_text(folder / "folder", ""); });
 }
 
+TEST(Files, FoldersAreMadeWithThoseAbove) {
+  const TemporaryFolder folder;
+  make_folder(folder / "a/b/c/");
+  make_folder(folder / "a/b");
+  EXPECT_TRUE(fs::is_directory(folder / "a/b/c"));
+  write_text(folder / "file", "");
+  expect_error(ErrorKind::kIo, "file", [&] { make_folder(folder / "file/a"); });
+}
+
+TEST(Files, WhatKilledWritersLeftIsRemoved) {
+  const TemporaryFolder folder;
+  write_text(folder / ".hidden", "stays");
+  write_text(staging_path(folder / "file"), "half");
+  fs::create_directories(staging_path(folder / "folder") / "inner");
+  remove_staged(folder.path());
+  EXPECT_EQ(entries_of(folder.path()), 1u);
+  EXPECT_EQ(read_text(folder / ".hidden"), "stays");
+}
+
+TEST(Files, RoomIsCheckedInWords) {
+  const TemporaryFolder folder;
+  check_room(folder.path(), 1);
+  expect_error(ErrorKind::kOutOfMemory, ": 1000000000000.0 MB are needed and the disk has ",
+               [&] { check_room(folder.path(), 1'000'000'000'000'000'000); });
+}
+
 // /dev/full answers every write with "no space left".
 TEST(Files, AFullDiskIsOutOfMemory) {
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";

@@ -38,6 +38,7 @@ struct Training {
         gradients.host<float>()[static_cast<std::size_t>(i)] = 0.01f * static_cast<float>(i % 13);
     optimizer->update(1e-2, optimizer->gradient_norm());
   }
+  TrainingArrays arrays() const { return arrays_of(store, *optimizer); }
   ParameterStore store;
   std::optional<AdamW> optimizer;
 };
@@ -81,7 +82,7 @@ TEST(Checkpoint, RestoresEveryBit) {
   TrainConfig config;
   config.steps = 40;
   config.schedule.peak_rate = 0.1 + 0.2;
-  checkpoints.save(saved.store, *saved.optimizer, state_at(17), config);
+  checkpoints.save(saved.arrays(), state_at(17), config);
 
   const Checkpoint found = checkpoints.newest().value();
   EXPECT_EQ(found.path, folder / "checkpoints/step-00000017");
@@ -109,7 +110,7 @@ TEST(Checkpoint, KeepsTheNewest) {
   const CheckpointFolder checkpoints(folder / "checkpoints", 3);
   Training training(1);
   for (int step = 10; step <= 60; step += 10)
-    checkpoints.save(training.store, *training.optimizer, state_at(step), {});
+    checkpoints.save(training.arrays(), state_at(step), {});
   EXPECT_THAT(names_in(folder / "checkpoints"),
               UnorderedElementsAre("latest", "step-00000040", "step-00000050", "step-00000060"));
 }
@@ -121,8 +122,7 @@ void expect_fall_back(const char* file, Damage&& damage) {
   const testing::TemporaryFolder folder;
   const CheckpointFolder checkpoints(folder / "checkpoints", 2);
   const Training training(1);
-  for (const int step : {10, 20})
-    checkpoints.save(training.store, *training.optimizer, state_at(step), {});
+  for (const int step : {10, 20}) checkpoints.save(training.arrays(), state_at(step), {});
   damage(folder.path() / "checkpoints/step-00000020" / file);
   ::testing::internal::CaptureStderr();
   EXPECT_EQ(checkpoints.newest().value().state.step, 10);
@@ -141,20 +141,42 @@ TEST(Checkpoint, ADamagedOneIsReplacedWhenItsStepComesAgain) {
   const testing::TemporaryFolder folder;
   const CheckpointFolder checkpoints(folder / "checkpoints", 2);
   const Training training(1);
-  for (const int step : {10, 20})
-    checkpoints.save(training.store, *training.optimizer, state_at(step), {});
+  for (const int step : {10, 20}) checkpoints.save(training.arrays(), state_at(step), {});
   flip_a_byte(folder / "checkpoints/step-00000020/masters.safetensors");
-  checkpoints.save(training.store, *training.optimizer, state_at(15), {});
+  checkpoints.save(training.arrays(), state_at(15), {});
   EXPECT_TRUE(fs::exists(folder / "checkpoints/step-00000010"));  // the second newest good one
-  checkpoints.save(training.store, *training.optimizer, state_at(20), {});
+  checkpoints.save(training.arrays(), state_at(20), {});
   EXPECT_EQ(checkpoints.newest().value().state.step, 20);
+}
+
+TEST(Checkpoint, DamagedOnesDoNotCountAmongThoseKept) {
+  const testing::TemporaryFolder folder;
+  const CheckpointFolder checkpoints(folder / "checkpoints", 2);
+  const Training training(1);
+  for (const int step : {10, 20}) checkpoints.save(training.arrays(), state_at(step), {});
+  flip_a_byte(folder / "checkpoints/step-00000020/first_moments.safetensors");
+  checkpoints.save(training.arrays(), state_at(30), {});
+  EXPECT_TRUE(fs::exists(folder / "checkpoints/step-00000010"));
+  checkpoints.save(training.arrays(), state_at(40), {});
+  EXPECT_THAT(names_in(folder / "checkpoints"),
+              UnorderedElementsAre("latest", "step-00000030", "step-00000040"));
+}
+
+TEST(Checkpoint, RemembersAValidationThatIsDue) {
+  const testing::TemporaryFolder folder;
+  const CheckpointFolder checkpoints(folder / "checkpoints", 2);
+  const Training training(1);
+  RunState state = state_at(10);
+  state.validation_pending = true;
+  checkpoints.save(training.arrays(), state, {});
+  EXPECT_TRUE(checkpoints.newest().value().state.validation_pending);
 }
 
 TEST(Checkpoint, NoneThatIsGoodIsAnError) {
   const testing::TemporaryFolder folder;
   const CheckpointFolder checkpoints(folder / "checkpoints", 2);
   Training training(1);
-  checkpoints.save(training.store, *training.optimizer, state_at(10), {});
+  checkpoints.save(training.arrays(), state_at(10), {});
   flip_a_byte(folder / "checkpoints/step-00000010/masters.safetensors");
   expect_error(ErrorKind::kBadInput, "none of the 1 checkpoints can be used",
                [&] { checkpoints.newest(); });
@@ -164,7 +186,7 @@ TEST(Checkpoint, AKilledWriterLeavesTheLastGoodOne) {
   const testing::TemporaryFolder folder;
   const CheckpointFolder checkpoints(folder / "checkpoints", 2);
   Training training(1);
-  checkpoints.save(training.store, *training.optimizer, state_at(10), {});
+  checkpoints.save(training.arrays(), state_at(10), {});
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {  // dies in the middle of writing step 20
@@ -186,7 +208,7 @@ TEST(Checkpoint, OfAnotherModelIsRefused) {
   const testing::TemporaryFolder folder;
   const CheckpointFolder checkpoints(folder / "checkpoints", 2);
   Training training(1), wider(1, 6);
-  checkpoints.save(training.store, *training.optimizer, state_at(10), {});
+  checkpoints.save(training.arrays(), state_at(10), {});
   expect_error(ErrorKind::kBadInput, "weight is f32 [3, 5], the model's is f32 [3, 6]",
                [&] { restore(checkpoints.newest().value(), wider.store, *wider.optimizer); });
 }

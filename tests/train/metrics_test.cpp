@@ -108,13 +108,21 @@ TEST(Metrics, ResumingCutsOffLaterAndTornLines) {
     log.write(report_of(5), progress_at(5));
   }
   std::ofstream(file, std::ios::app) << R"({"step":6,"epo)";
+  ::testing::internal::CaptureStderr();
   MetricsLog(file, 4, 0).write(report_of(5), progress_at(5));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              ::testing::AllOf(HasSubstr("says of steps after 4 is cut off, 1 lines"),
+                               HasSubstr("its end was torn and is cut off"),
+                               ::testing::Not(HasSubstr("missing"))));
   EXPECT_THAT(steps_of(file), ElementsAre(1, 2, 3, 4, 4, 5));
   MetricsLog(file, 2, 0).write(report_of(3), progress_at(3));
   EXPECT_THAT(steps_of(file), ElementsAre(1, 2, 3));
   // A hole, as file systems leave after a power cut.
   std::ofstream(file, std::ios::app) << std::string(9, '\0') + "\n{\"step\":4}\n";
+  ::testing::internal::CaptureStderr();
   MetricsLog(file, 9, 0).write(report_of(10), progress_at(10));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              HasSubstr("lines of the steps 4 to 9 are missing"));
   EXPECT_THAT(steps_of(file), ElementsAre(1, 2, 3, 10));
   MetricsLog anew(file, 0, 0);
   EXPECT_TRUE(steps_of(file).empty());

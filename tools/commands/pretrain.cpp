@@ -1,6 +1,7 @@
 // The training loop; what it does is in train/pretraining.h.
 #include "engine/core/check.h"
 #include "tools/commands/commands.h"
+#include "tools/commands/stop_signals.h"
 #include "tools/exit_code.h"
 #include "train/pretraining.h"
 
@@ -18,7 +19,10 @@ struct PretrainSettings {
   template <class Visitor>
   void fields(Visitor& visit) {
     visit("out", out, "run directory");
-    visit("resume", resume, "go on from the newest good checkpoint of the run directory");
+    visit(
+        "resume", resume,
+        "go on from the newest good checkpoint of the run directory; where there is no run, begin "
+        "one if --data is given");
     training.settings(visit);
   }
 };
@@ -60,7 +64,8 @@ int run_pretraining(const PretrainSettings& settings, Run& run) {
   if (!settings.resume)
     check(!config.data.empty(), "pretrain: --data is required (token directory)");
   config.seed = run.seed();
-  const PretrainingResult result = pretrain(config, settings.out, settings.resume);
+  install_stop_signals();
+  const PretrainingResult result = pretrain(config, settings.out, settings.resume, stop_requested);
   run.result(to_json(result, settings.out), to_text(result, settings.out));
   return result.stopped ? kExitRequeue : kExitOk;
 }
@@ -73,9 +78,12 @@ void add_pretrain(CommandLine& line) {
        .summary = "Trains GeneCompass on a token directory",
        .description =
            "Masked genes and their values are predicted. Writes a run directory: config.toml with "
-           "every setting,\nmetrics.jsonl, checkpoints/, and model/ at the end. With --resume, "
-           "settings of the run are taken from\nits config.toml, and the result is the same to the "
-           "bit as if the run had never stopped.\n\n"
+           "every setting,\nmetrics.jsonl, tensorboard/, checkpoints/, and model/ at the end. With "
+           "--resume, settings of the run are\ntaken from its config.toml, and the result is the "
+           "same "
+           "to the bit as if the run had never stopped.\nSIGTERM, SIGINT and SIGUSR1 finish the "
+           "step, "
+           "save, and exit with 75; a second SIGTERM or SIGINT does not wait.\n\n"
            "  lodestone pretrain --data tokens --out run --config small.toml\n"
            "  lodestone pretrain --out run --resume",
        .required = {"out"},
