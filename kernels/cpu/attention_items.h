@@ -15,7 +15,7 @@ namespace lodestone::kernels {
 
 inline constexpr std::int64_t kTile = 96;  // queries or keys
 static_assert(kTile % kTileRows == 0 && kTile % kTileColumns<float> == 0 && kTile % 4 == 0);
-inline constexpr std::int64_t kWordsAtOnce = 4 * kRandomLanes;
+inline constexpr std::int64_t kWordsAtOnce = std::int64_t{4} * kRandomLanes;
 
 constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;

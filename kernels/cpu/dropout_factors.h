@@ -7,7 +7,7 @@
 
 namespace lodestone::kernels {
 
-inline constexpr std::int64_t kFactorsAtOnce = 4 * kRandomLanes;
+inline constexpr std::int64_t kFactorsAtOnce = std::int64_t{4} * kRandomLanes;
 
 // Calls use(c, factor of element (row, c)) for every column: 0 where dropped, else the scale.
 template <class C, class Use>
