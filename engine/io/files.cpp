@@ -285,7 +285,8 @@ void check_publishable(const fs::path& given, bool replace) {
   const fs::path target = without_trailing_slash(given);
   check_folder(target);
   check(replace || !fs::exists(target),
-        "{}: exists already; remove it or choose another name for the output", target.string());
+        "{}: exists already; choose another name for the output or replace it with --replace",
+        target.string());
 }
 
 void publish_finished_directory(const fs::path& finished, const fs::path& given, bool replace) {
