@@ -159,17 +159,6 @@ std::optional<T> from_toml(const toml::node& node) {
   }
 }
 
-void set_from_text(const Field& field, std::string_view text, std::string_view where) {
-  std::visit(
-      [&](auto* target) {
-        using T = std::remove_pointer_t<decltype(target)>;
-        auto value = from_text<T>(text);
-        if (!value) fail_value(field, where, fmt::format("'{}'", text), expected_of<T>());
-        *target = std::move(*value);
-      },
-      field.target);
-}
-
 std::string text_of(const toml::node& node) {
   std::ostringstream text;
   node.visit([&](const auto& value) { text << value; });
@@ -291,8 +280,8 @@ void apply_environment(const std::vector<Field>& fields) {
     const std::size_t equals = std::min(variable.find('='), variable.size());
     const std::string name(variable.substr(0, equals));
     if (const auto found = field_of.find(name); found != field_of.end()) {
-      set_from_text(*found->second, variable.substr(std::min(equals + 1, variable.size())),
-                    "environment variable " + name);
+      apply_text(*found->second, variable.substr(std::min(equals + 1, variable.size())),
+                 "environment variable " + name);
     } else if (std::any_of(tables.begin(), tables.end(),
                            [&](const std::string& table) { return name.starts_with(table); })) {
       std::vector<std::string> known;
@@ -310,7 +299,18 @@ void apply_assignment(const std::vector<Field>& fields, std::string_view assignm
   const std::string_view key = assignment.substr(0, equals);
   const Field* field = find(fields, key);
   if (!field) fail_unknown(fields, key, fmt::format("--set {}", assignment));
-  set_from_text(*field, assignment.substr(equals + 1), fmt::format("--set {}", assignment));
+  apply_text(*field, assignment.substr(equals + 1), fmt::format("--set {}", assignment));
+}
+
+void apply_text(const Field& field, std::string_view text, std::string_view where) {
+  std::visit(
+      [&](auto* target) {
+        using T = std::remove_pointer_t<decltype(target)>;
+        auto value = from_text<T>(text);
+        if (!value) fail_value(field, where, fmt::format("'{}'", text), expected_of<T>());
+        *target = std::move(*value);
+      },
+      field.target);
 }
 
 std::string to_toml(const std::vector<Field>& fields) {

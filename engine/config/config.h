@@ -38,6 +38,8 @@ void apply_toml_file(const std::vector<Field>& fields, const std::filesystem::pa
 // lack is an error; other LODESTONE_* variables belong to someone else and are passed over.
 void apply_environment(const std::vector<Field>& fields);
 void apply_assignment(const std::vector<Field>& fields, std::string_view assignment);  // a.b=c
+// The value of one field; `where` says in errors what gave it.
+void apply_text(const Field& field, std::string_view text, std::string_view where);
 std::string to_toml(
     const std::vector<Field>& fields);  // tables, one line a field, help as comments
 std::string to_json(const std::vector<Field>& fields);  // nested object

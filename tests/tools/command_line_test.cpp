@@ -106,7 +106,7 @@ TEST_F(CommandLineTest, UnknownSettingsGetASuggestion) {
 }
 
 TEST_F(CommandLineTest, WrongTypesAndValuesAreUsageErrors) {
-  expect_failure(run_lodestone({"doctor", "--threads", "two"}), 2, "'two'");
+  expect_failure(run_lodestone({"doctor", "--threads", "two"}), 2, "--threads: threads = 'two'");
   expect_failure(run_lodestone({"doctor", "--threads", "5000"}), 2, "1 to 1024");
   expect_failure(run_lodestone({"doctor", "--seed", "-1"}), 2, "from 0");
   expect_failure(run_lodestone({"doctor", "--device", "tpu"}), 2, "cuda:N");

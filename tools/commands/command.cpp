@@ -78,7 +78,7 @@ struct Flag {
     if (auto* list = std::get_if<std::vector<std::string>*>(&field.target))
       **list = option->results();
     else
-      config::apply_assignment({field}, field.path + "=" + option->results().back());
+      config::apply_text(field, option->results().back(), option->get_name());
   }
 };
 
