@@ -37,4 +37,13 @@ RandomWords random_words(RandomKey key, std::uint64_t row, std::uint32_t first_b
   return words;
 }
 
+std::uint64_t words_below(std::uint32_t threshold, RandomKey key, std::uint64_t row,
+                          std::uint32_t first_block, std::uint32_t plane) {
+  const RandomWords words = random_words(key, row, first_block, plane);
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < words.size(); ++i)
+    bits |= static_cast<std::uint64_t>(words[i] < threshold) << i;
+  return bits;
+}
+
 }  // namespace lodestone::kernels
