@@ -33,12 +33,20 @@ class CellTokenizer {
   // vocabulary are left out. Throws kBadInput when a value is too small or too large for a float.
   RankedGenes operator()(std::span<const std::int32_t> genes, std::span<const float> counts,
                          double cell_total) const;
+  // The same into `result`, whose memory is used again.
+  void rank(std::span<const std::int32_t> genes, std::span<const float> counts, double cell_total,
+            RankedGenes& result) const;
 
  private:
+  float value(std::size_t gene, float count, double cell_total) const;
+  std::uint64_t key(std::size_t gene, float value) const;
+
   ValueOptions options_;
+  int token_bits_;
   // Per column of the file.
   std::vector<std::int32_t> written_token_;  // -1 = not in the vocabulary
   std::vector<double> median_;
+  std::vector<float> small_values_;  // [columns, kSmallCounts] of whole counts, unless normalised
 };
 
 }  // namespace lodestone

@@ -1,6 +1,7 @@
 #include "data/h5ad_matrix.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <span>
 #include <utility>
@@ -14,13 +15,14 @@ using hdf5::Dataset;
 using hdf5::Group;
 using hdf5::Kind;
 
-constexpr std::int64_t kBlockBytes = std::int64_t{256} << 20;
+constexpr std::int64_t kBlockBytes = std::int64_t{32} << 20;
 constexpr std::int64_t kSamplePlaces = 32;
 constexpr std::int64_t kSampleValues = 4096;  // of each place
 
 // What a block of cells may take, given the bytes of an average cell.
-std::int64_t cells_in_budget(std::int64_t cells, double bytes_per_cell) {
-  const double count = static_cast<double>(kBlockBytes) / std::max(bytes_per_cell, 1.0);
+std::int64_t cells_in_budget(std::int64_t cells, double bytes_per_cell,
+                             std::int64_t budget = kBlockBytes) {
+  const double count = static_cast<double>(budget) / std::max(bytes_per_cell, 1.0);
   return std::clamp(static_cast<std::int64_t>(std::min(count, 1e9)), std::int64_t{1},
                     std::max<std::int64_t>(cells, 1));
 }
@@ -94,12 +96,23 @@ Compressed open_compressed(const Group& group, std::int64_t lines, std::int64_t 
 // not fit 32 bits is out of range too.
 void read_indices(const Compressed& matrix, std::int64_t begin, std::span<std::int32_t> out) {
   matrix.indices.read_rows_into(begin, out);
+  const auto width = static_cast<std::uint32_t>(matrix.width);
+  bool all_good = true;  // without a way out of the loop it takes vectors
+  for (const std::int32_t index : out) all_good &= static_cast<std::uint32_t>(index) < width;
+  if (all_good) return;
   const auto bad = std::find_if(out.begin(), out.end(), [&](std::int32_t index) {
-    return index < 0 || index >= matrix.width;
+    return static_cast<std::uint32_t>(index) >= width;
   });
-  if (bad != out.end())
-    fail(ErrorKind::kBadInput, "{}: entry {} is {}, outside [0, {})", matrix.indices.where(),
-         begin + (bad - out.begin()), *bad, matrix.width);
+  fail(ErrorKind::kBadInput, "{}: entry {} is {}, outside [0, {})", matrix.indices.where(),
+       begin + (bad - out.begin()), *bad, matrix.width);
+}
+
+// Entries from `begin` on. Whole numbers are converted here: the library takes ten times as long.
+void read_counts(const Dataset& data, std::int64_t begin, std::span<float> out) {
+  if (!data.is_stored_as(hdf5::Number::kI32)) return data.read_rows_into<float>(begin, out);
+  static_assert(sizeof(float) == sizeof(std::int32_t));
+  data.read_rows_into(begin, std::span(reinterpret_cast<std::int32_t*>(out.data()), out.size()));
+  for (float& count : out) count = static_cast<float>(std::bit_cast<std::int32_t>(count));
 }
 
 class CsrMatrix : public StoredMatrix {
@@ -110,9 +123,14 @@ class CsrMatrix : public StoredMatrix {
   const char* layout() const override { return "csr"; }
 
   std::int64_t block_cells() const override {
+    // A chunk is read whole, so a block is not shorter.
+    const std::int64_t entries = std::max<std::int64_t>(stored_.entries(), 1);
     const double entry_bytes = sizeof(float) + sizeof(std::int32_t);
-    return cells_in_budget(cells(), entry_bytes * static_cast<double>(stored_.entries()) /
-                                        static_cast<double>(std::max<std::int64_t>(cells(), 1)));
+    return cells_in_budget(cells(),
+                           entry_bytes * static_cast<double>(entries) /
+                               static_cast<double>(std::max<std::int64_t>(cells(), 1)),
+                           std::max(kBlockBytes, static_cast<std::int64_t>(entry_bytes) *
+                                                     std::min(entries, stored_.data.chunk_rows())));
   }
 
   CellBlock read(std::int64_t begin, std::int64_t end) override {
@@ -125,7 +143,7 @@ class CsrMatrix : public StoredMatrix {
     block.genes.resize(count);
     block.counts.resize(count);
     read_indices(stored_, first, block.genes);
-    stored_.data.read_rows_into<float>(first, block.counts);
+    read_counts(stored_.data, first, block.counts);
     return block;
   }
 
@@ -139,7 +157,8 @@ class CsrMatrix : public StoredMatrix {
 // entries, and kept, since callers often ask for less than a block.
 class CscMatrix : public StoredMatrix {
  public:
-  explicit CscMatrix(Compressed stored) : stored_(std::move(stored)) {}
+  CscMatrix(Compressed stored, std::int64_t gathered_bytes)
+      : stored_(std::move(stored)), gathered_bytes_(gathered_bytes) {}
   std::int64_t cells() const override { return stored_.width; }
   std::int64_t genes() const override { return stored_.lines; }
   const char* layout() const override { return "csc"; }
@@ -147,8 +166,10 @@ class CscMatrix : public StoredMatrix {
   std::int64_t block_cells() const override {
     // While a block is gathered an entry exists twice.
     const double entry_bytes = sizeof(Entry) + sizeof(float) + sizeof(std::int32_t);
-    return cells_in_budget(cells(), entry_bytes * static_cast<double>(stored_.entries()) /
-                                        static_cast<double>(std::max<std::int64_t>(cells(), 1)));
+    return cells_in_budget(cells(),
+                           entry_bytes * static_cast<double>(stored_.entries()) /
+                               static_cast<double>(std::max<std::int64_t>(cells(), 1)),
+                           gathered_bytes_);
   }
 
   CellBlock read(std::int64_t begin, std::int64_t end) override {
@@ -207,7 +228,7 @@ class CscMatrix : public StoredMatrix {
     for (std::int64_t first = 0; first < stored_.entries(); first += kSlab) {
       const auto count = static_cast<std::size_t>(std::min(kSlab, stored_.entries() - first));
       read_indices(stored_, first, std::span(cell_of).first(count));
-      stored_.data.read_rows_into<float>(first, std::span(counts).first(count));
+      read_counts(stored_.data, first, std::span(counts).first(count));
       for (std::size_t i = 0; i < count; ++i) {
         const std::int64_t place = first + static_cast<std::int64_t>(i);
         while (stored_.offsets[static_cast<std::size_t>(gene) + 1] <= place) ++gene;
@@ -219,6 +240,7 @@ class CscMatrix : public StoredMatrix {
   }
 
   Compressed stored_;
+  std::int64_t gathered_bytes_;
   CellBlock kept_{0, {0}, {}, {}};
 };
 
@@ -266,7 +288,7 @@ class DenseMatrix : public StoredMatrix {
   std::vector<std::int64_t> shape_;
 };
 
-std::unique_ptr<StoredMatrix> open_sparse(const Group& group) {
+std::unique_ptr<StoredMatrix> open_sparse(const Group& group, std::int64_t gathered_bytes) {
   check_input(!group.has_attribute("h5sparse_format"),
               "{}: was written by anndata < 0.8; re-save the file with anndata >= 0.8",
               group.where());
@@ -281,13 +303,14 @@ std::unique_ptr<StoredMatrix> open_sparse(const Group& group) {
   check_axis(shape[0], "cells", group.where());
   check_axis(shape[1], "genes", group.where());
   if (is_csr) return std::make_unique<CsrMatrix>(open_compressed(group, shape[0], shape[1]));
-  return std::make_unique<CscMatrix>(open_compressed(group, shape[1], shape[0]));
+  return std::make_unique<CscMatrix>(open_compressed(group, shape[1], shape[0]), gathered_bytes);
 }
 
 }  // namespace
 
-std::unique_ptr<StoredMatrix> open_matrix(const Group& root, const std::string& name) {
-  if (root.has_group(name)) return open_sparse(root.group(name));
+std::unique_ptr<StoredMatrix> open_matrix(const Group& root, const std::string& name,
+                                          std::int64_t gathered_bytes) {
+  if (root.has_group(name)) return open_sparse(root.group(name), gathered_bytes);
   Dataset values = root.dataset(name);
   const std::vector<std::int64_t> shape = values.shape();
   check_input(shape.size() == 2, "{}: a matrix of 2 axes is expected, it has {}", values.where(),

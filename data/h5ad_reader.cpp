@@ -1,6 +1,8 @@
 // Count matrices of .h5ad files (anndata >= 0.8). Format: anndata's file format specification.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <unordered_set>
 #include <utility>
@@ -10,12 +12,15 @@
 #include "data/h5ad_matrix.h"
 #include "engine/core/check.h"
 #include "engine/core/log.h"
+#include "engine/core/threads.h"
 #include "engine/io/hdf5.h"
 
 namespace lodestone {
 namespace {
 
 using hdf5::File;
+
+constexpr std::int64_t kCellsPerThread = 256;
 
 bool is_valid(float value, bool allow_noninteger) {
   return std::isfinite(value) && value >= 0 && (allow_noninteger || value == std::floor(value));
@@ -105,6 +110,7 @@ class H5adSource : public CellSource {
     check(begin >= 0 && begin <= end && end <= cells(), "{}: cells [{}, {}) of {} were asked for",
           path_.string(), begin, end, cells());
     CellBlock block = matrix_->read(begin, end);
+    if (is_clean(block)) return block;
     std::int64_t kept = 0;
     for (std::int64_t row = 0; row < block.cells(); ++row) kept = compact_cell(block, row, kept);
     block.offsets.back() = kept;
@@ -128,6 +134,29 @@ class H5adSource : public CellSource {
     check_input(matrix_->genes() == static_cast<std::int64_t>(genes_.size()),
                 "{}: {} has {} genes, but its var has {}", path_.string(), name_, matrix_->genes(),
                 genes_.size());
+  }
+
+  // Is there nothing to sort, to refuse or to leave out? So it is with what most programs write.
+  bool is_clean(const CellBlock& block) const {
+    std::atomic<bool> clean = true;
+    parallel_for(block.cells(), kCellsPerThread, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end && clean; ++row)
+        if (!is_clean_cell(block, static_cast<std::size_t>(row))) clean = false;
+    });
+    return clean;
+  }
+
+  bool is_clean_cell(const CellBlock& block, std::size_t row) const {
+    const auto from = static_cast<std::size_t>(block.offsets[row]);
+    const auto to = static_cast<std::size_t>(block.offsets[row + 1]);
+    constexpr float kGreatest = std::numeric_limits<float>::max();
+    bool clean = true;  // no way out of the loops: they take vectors
+    for (std::size_t i = from + 1; i < to; ++i) clean &= block.genes[i - 1] < block.genes[i];
+    for (std::size_t i = from; i < to; ++i)
+      clean &= (block.counts[i] > 0) & (block.counts[i] <= kGreatest);
+    if (allow_noninteger_) return clean;
+    for (std::size_t i = from; i < to; ++i) clean &= block.counts[i] == std::floor(block.counts[i]);
+    return clean;
   }
 
   // Moves the entries of one cell to place `kept`, sorted, checked and without zeros; returns the

@@ -1,6 +1,7 @@
 #include "data/medians.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <unordered_map>
 
@@ -10,7 +11,7 @@
 
 namespace lodestone {
 
-void ValueCounts::add(double value) {
+void ValueCounts::add_other(double value) {
   constexpr std::size_t kPendingAtLeast = 64;
   pending_.push_back(value);
   if (pending_.size() >= std::max(kPendingAtLeast, occurrences_.size())) merge_pending();
@@ -32,17 +33,41 @@ void ValueCounts::merge_pending() {
   pending_.clear();
 }
 
+void ValueCounts::merge(const ValueCounts& other) {
+  for (std::size_t i = 0; i < small_.size(); ++i) small_[i] += other.small_[i];
+  for (const double value : other.pending_) add_other(value);
+  std::vector<std::pair<double, std::int64_t>> merged;
+  std::merge(occurrences_.begin(), occurrences_.end(), other.occurrences_.begin(),
+             other.occurrences_.end(), std::back_inserter(merged));
+  occurrences_.clear();
+  for (const auto& [value, count] : merged) {
+    if (!occurrences_.empty() && occurrences_.back().first == value)
+      occurrences_.back().second += count;
+    else
+      occurrences_.emplace_back(value, count);
+  }
+}
+
+bool ValueCounts::empty() const {
+  return pending_.empty() && occurrences_.empty() &&
+         std::all_of(small_.begin(), small_.end(), [](std::uint32_t count) { return count == 0; });
+}
+
 double ValueCounts::median() {
   merge_pending();
+  std::vector<std::pair<double, std::int64_t>> all = occurrences_;
+  for (std::size_t i = 0; i < small_.size(); ++i)
+    if (small_[i] > 0) all.emplace_back(static_cast<double>(i), small_[i]);
+  std::sort(all.begin(), all.end());
   std::int64_t total = 0;
-  for (const auto& [value, count] : occurrences_) total += count;
+  for (const auto& [value, count] : all) total += count;
   check(total > 0, "median: no value was added");
   const auto value_at = [&](std::int64_t rank) {
-    for (const auto& [value, count] : occurrences_) {
+    for (const auto& [value, count] : all) {
       if (rank < count) return value;
       rank -= count;
     }
-    return occurrences_.back().first;
+    return all.back().first;
   };
   return (value_at((total - 1) / 2) + value_at(total / 2)) / 2;
 }

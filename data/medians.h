@@ -1,5 +1,7 @@
 #pragma once
 // Non-zero medians of genes over a corpus (spec section 1, "Values").
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <utility>
@@ -10,16 +12,28 @@
 namespace lodestone {
 
 // Counts how often each value occurs, so that the median is exact and memory grows with the number
-// of distinct values: counts repeat.
+// of distinct values: counts repeat, and most are small.
 class ValueCounts {
  public:
-  void add(double value);
+  void add(double value) {
+    const auto whole = static_cast<std::uint32_t>(std::min(value, kSmall));
+    if (value > 0 && value < kSmall && whole == value)
+      ++small_[whole];
+    else
+      add_other(value);
+  }
+  void merge(const ValueCounts& other);
+  bool empty() const;
   // The middle value, or the mean of the two middle ones. At least one value must have been added.
   double median();
 
  private:
+  static constexpr double kSmall = 32;
+  void add_other(double value);
   void merge_pending();
-  std::vector<double> pending_;                               // not yet counted
+
+  std::array<std::uint32_t, 32> small_{};                     // how often 1, 2, ... 31
+  std::vector<double> pending_;                               // of the others, not yet counted
   std::vector<std::pair<double, std::int64_t>> occurrences_;  // ascending values
 };
 

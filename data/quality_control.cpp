@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/core/threads.h"
+#include "engine/io/hdf5.h"
 
 namespace lodestone {
 namespace {
@@ -12,7 +13,7 @@ constexpr std::int64_t kCellsPerThread = 64;
 
 struct CellMeasures {
   double total = 0, mapped = 0, mitochondrial = 0;  // counts
-  std::int64_t coding_genes = 0;                    // expressed
+  std::int32_t mapped_genes = 0, coding_genes = 0;  // expressed
 };
 
 CellMeasures measure(const CellBlock& block, std::int64_t cell, const GeneMapping& mapping) {
@@ -23,8 +24,10 @@ CellMeasures measure(const CellBlock& block, std::int64_t cell, const GeneMappin
     const auto gene = static_cast<std::size_t>(block.genes[i]);
     const double count = block.counts[i];
     measures.total += count;
-    if (mapping.own_token[gene] >= 0) measures.mapped += count;
-    if (mapping.mitochondrial[gene]) measures.mitochondrial += count;
+    const bool is_mapped = mapping.own_token[gene] >= 0;
+    measures.mapped_genes += is_mapped;
+    measures.mapped += is_mapped ? count : 0;
+    measures.mitochondrial += mapping.mitochondrial[gene] ? count : 0;
     measures.coding_genes += mapping.coding[gene];
   }
   return measures;
@@ -74,6 +77,7 @@ QualityControl control_quality(CellSource& source, const GeneMapping& mapping,
     result.counts += cell.total;
     result.mapped_counts += cell.mapped;
     result.totals.push_back(cell.total);
+    result.mapped_genes.push_back(cell.mapped_genes);
     if (cell.total == 0) continue;
     totals.push_back(cell.total);
     fractions.push_back(cell.mitochondrial / cell.total);
@@ -93,6 +97,36 @@ QualityControl control_quality(CellSource& source, const GeneMapping& mapping,
     result.verdicts.push_back(verdict);
   }
   return result;
+}
+
+void save_quality(const QualityControl& quality, const std::filesystem::path& path) {
+  hdf5::File file = hdf5::File::create(path);
+  const auto cells = static_cast<std::int64_t>(quality.verdicts.size());
+  std::vector<std::uint8_t> verdicts;
+  for (const Verdict verdict : quality.verdicts)
+    verdicts.push_back(static_cast<std::uint8_t>(verdict));
+  file.create_numbers<std::uint8_t>("verdicts", {cells}, verdicts);
+  file.create_numbers<double>("totals", {cells}, quality.totals);
+  file.create_numbers<std::int32_t>("mapped_genes", {cells}, quality.mapped_genes);
+  file.set_numbers_attribute<double>(
+      "sums", {quality.total.mean, quality.total.deviation, quality.mitochondrial.mean,
+               quality.mitochondrial.deviation, quality.counts, quality.mapped_counts});
+  file.flush();
+}
+
+QualityControl load_quality(const std::filesystem::path& path) {
+  const hdf5::File file = hdf5::File::open(path);
+  QualityControl quality;
+  for (const std::uint8_t verdict : file.dataset("verdicts").read<std::uint8_t>())
+    quality.verdicts.push_back(static_cast<Verdict>(verdict));
+  quality.totals = file.dataset("totals").read<double>();
+  quality.mapped_genes = file.dataset("mapped_genes").read<std::int32_t>();
+  const std::vector<double> sums = file.numbers_attribute<double>("sums");
+  quality.total = {sums.at(0), sums.at(1)};
+  quality.mitochondrial = {sums.at(2), sums.at(3)};
+  quality.counts = sums.at(4);
+  quality.mapped_counts = sums.at(5);
+  return quality;
 }
 
 }  // namespace lodestone

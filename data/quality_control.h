@@ -1,6 +1,7 @@
 #pragma once
 // Which cells are kept (spec section 1, "Quality control").
 #include <cstdint>
+#include <filesystem>
 #include <vector>
 
 #include "data/cell_source.h"
@@ -22,8 +23,9 @@ struct Spread {
 };
 
 struct QualityControl {
-  std::vector<Verdict> verdicts;  // [cells] the first reason in the order of Verdict
-  std::vector<double> totals;     // [cells] over all genes of the file
+  std::vector<Verdict> verdicts;           // [cells] the first reason in the order of Verdict
+  std::vector<double> totals;              // [cells] over all genes of the file
+  std::vector<std::int32_t> mapped_genes;  // [cells] expressed, and in the vocabulary
   Spread total, mitochondrial;
   double counts = 0, mapped_counts = 0;  // of all cells; of genes in the vocabulary
 
@@ -36,5 +38,10 @@ Spread spread_of(const std::vector<double>& values);
 // Reads every cell of the data set once.
 QualityControl control_quality(CellSource& source, const GeneMapping& mapping,
                                const QualityLimits& limits);
+
+// As a file, so that a job that was cut short need not read the cells again. What is loaded is what
+// was saved; the caller knows that the file is whole.
+void save_quality(const QualityControl& quality, const std::filesystem::path& path);
+QualityControl load_quality(const std::filesystem::path& path);
 
 }  // namespace lodestone

@@ -48,35 +48,4 @@ class TokenDirectory {
   std::unique_ptr<Impl> impl_;
 };
 
-// One tokenised cell on its way to a shard.
-struct TokenizedCell {
-  std::vector<std::uint32_t> tokens;
-  std::vector<float> values;
-  Species species = Species::kHuman;
-  std::string cell_id;
-  std::vector<std::string> obs;  // one per column given to the writer; "" = missing
-};
-
-// Writes a token directory, published whole by finish(). Cells are shuffled over all shards once,
-// by `seed`: append in any order, bounded memory is not promised beyond the cells' own size.
-class TokenDirectoryWriter {
- public:
-  struct Options {
-    std::int64_t cells_per_shard = 65536;
-    std::uint64_t seed = 0;
-    std::int64_t vocabulary_size = 0;
-    std::vector<std::string> obs_columns;
-    bool replace = false;
-  };
-  TokenDirectoryWriter(const std::filesystem::path& path, Options options);
-  ~TokenDirectoryWriter();
-  void append(const TokenizedCell& cell);
-  // `manifest_json`: an object to which format, cells, tokens, shards with hashes are added.
-  void finish(const std::string& manifest_json);
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
 }  // namespace lodestone

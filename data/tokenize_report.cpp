@@ -52,6 +52,23 @@ std::vector<std::string> notes_of(const GeneMapping& mapping, const QualityContr
   return notes;
 }
 
+void describe_lengths(FileReport& report, const QualityControl& quality, std::int64_t max_length) {
+  std::vector<std::int64_t> lengths;
+  for (std::size_t cell = 0; cell < quality.verdicts.size(); ++cell) {
+    if (quality.verdicts[cell] != Verdict::kKept) continue;
+    const std::int64_t genes = quality.mapped_genes[cell];
+    report.truncated += genes > max_length;
+    lengths.push_back(std::min(genes, max_length));
+    report.tokens += lengths.back();
+  }
+  if (lengths.empty()) return;
+  std::sort(lengths.begin(), lengths.end());
+  const std::size_t n = lengths.size();
+  report.mean_length = static_cast<double>(report.tokens) / static_cast<double>(n);
+  report.median_length = static_cast<double>(lengths[(n - 1) / 2] + lengths[n / 2]) / 2;
+  report.longest = lengths.back();
+}
+
 }  // namespace
 
 std::int64_t TokenizeReport::cells() const {
@@ -102,7 +119,7 @@ std::string TokenizeReport::table() const {
 }
 
 FileReport describe(const CellSource& source, const GeneMapping& mapping,
-                    const QualityControl& quality) {
+                    const QualityControl& quality, std::int64_t max_length) {
   FileReport report;
   report.file = source.path().filename().string();
   report.matrix = source.matrix();
@@ -121,17 +138,8 @@ FileReport describe(const CellSource& source, const GeneMapping& mapping,
   report.other_species = mapping.other_species;
   if (quality.counts > 0) report.counts_lost = 1 - quality.mapped_counts / quality.counts;
   report.notes = notes_of(mapping, quality);
+  describe_lengths(report, quality, max_length);
   return report;
-}
-
-void describe_lengths(FileReport& report, std::vector<std::int64_t> lengths) {
-  if (lengths.empty()) return;
-  std::sort(lengths.begin(), lengths.end());
-  for (const std::int64_t length : lengths) report.tokens += length;
-  const std::size_t n = lengths.size();
-  report.mean_length = static_cast<double>(report.tokens) / static_cast<double>(n);
-  report.median_length = static_cast<double>(lengths[(n - 1) / 2] + lengths[n / 2]) / 2;
-  report.longest = lengths.back();
 }
 
 }  // namespace lodestone

@@ -33,9 +33,8 @@ struct TokenizeReport {
   std::string table() const;    // for people; ends with a newline
 };
 
-// All but the lengths, which are known after tokenisation.
+// Cells are cut to `max_length` genes.
 FileReport describe(const CellSource& source, const GeneMapping& mapping,
-                    const QualityControl& quality);
-void describe_lengths(FileReport& report, std::vector<std::int64_t> lengths);
+                    const QualityControl& quality, std::int64_t max_length);
 
 }  // namespace lodestone

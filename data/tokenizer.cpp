@@ -1,42 +1,37 @@
+// Three passes over the cells: quality control, medians, tokens. After the first the length of
+// every cell is known, so tokens go straight to their place in a shard. What each pass has finished
+// is kept in a work folder (data/work_folder.h).
 #include "data/tokenizer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <future>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
+#include "data/cell_labels.h"
 #include "data/cell_tokenizer.h"
+#include "data/checked_file.h"
 #include "data/gene_id.h"
+#include "data/median_pass.h"
 #include "data/medians.h"
-#include "data/token_directory.h"
+#include "data/token_directory_writer.h"
+#include "data/work_folder.h"
+#include "engine/config/config.h"
 #include "engine/core/check.h"
 #include "engine/core/log.h"
 #include "engine/core/threads.h"
+#include "engine/io/files.h"
 
 namespace lodestone {
 namespace {
 
-constexpr std::size_t kMostCategories = 1000;
+namespace fs = std::filesystem;
+using nlohmann::json;
+using Sources = std::span<const std::unique_ptr<CellSource>>;
+
 constexpr std::int64_t kCellsPerThread = 32;
-
-// A file after quality control.
-struct CheckedFile {
-  CellSource* source;
-  GeneMapping mapping;
-  QualityControl quality;
-  FileReport report;
-};
-
-// How far all passes are.
-struct Passes {
-  const TokenizeProgress& report;
-  std::int64_t total = 0, done = 0;
-  void advance(std::int64_t cells) {
-    done += cells;
-    if (report) report(done, total);
-  }
-};
 
 void check_config(const TokenizeConfig& config) {
   check(config.max_length > 0, "max_length is {}, expected at least 1", config.max_length);
@@ -50,239 +45,315 @@ void check_config(const TokenizeConfig& config) {
         "min_mapped is {}, expected a share from 0 to 1", config.min_mapped);
   check(config.species == "auto" || parse_species(config.species),
         "species is '{}', expected auto, human or mouse", config.species);
-}
-
-ValueOptions values_of(const TokenizeConfig& config) {
-  return {config.normalise_total, config.target_total, config.max_length};
-}
-
-CheckedFile check_file(CellSource& source, const Vocabulary& vocabulary,
-                       const TokenizeConfig& config) {
-  CheckedFile file{&source, map_genes(source, vocabulary, parse_species(config.species)), {}, {}};
-  file.quality = control_quality(source, file.mapping, {config.z_score, config.min_coding_genes});
-  file.report = describe(source, file.mapping, file.quality);
-  const double mapped = 1 - file.report.counts_lost;
-  check_input(mapped >= config.min_mapped,
-              "{}: only {:.1f} % of its counts are of genes in the vocabulary, expected at least "
-              "{:.1f} %; check its gene ids and species, or accept it with --min-mapped {:.2f}",
-              source.path().string(), 100 * mapped, 100 * config.min_mapped,
-              std::floor(100 * mapped) / 100);
-  log::info("{}: {} of {} cells kept, {} of {} genes in the vocabulary", file.report.file,
-            file.report.kept, file.report.cells, file.report.mapped, file.report.genes);
-  return file;
-}
-
-std::vector<CheckedFile> check_files(std::span<const std::unique_ptr<CellSource>> files,
-                                     const Vocabulary& vocabulary, const TokenizeConfig& config,
-                                     Passes& passes) {
-  std::vector<CheckedFile> checked;
-  std::int64_t kept = 0;
-  for (const auto& source : files) {
-    checked.push_back(check_file(*source, vocabulary, config));
-    kept += checked.back().report.kept;
-    passes.advance(source->cells());
-  }
-  check_input(kept > 0,
-              "quality control left none of the cells of {}{}; expected cells with counts of at "
-              "least {} protein-coding or miRNA genes",
-              files[0]->path().string(), files.size() > 1 ? " and the other files" : "",
-              config.min_coding_genes);
-  return checked;
-}
-
-// Calls use(block, its cells that are kept) for every block of a file, in order.
-template <class Use>
-void for_each_block(CheckedFile& file, Passes& passes, Use&& use) {
-  CellSource& source = *file.source;
-  for (std::int64_t begin = 0; begin < source.cells(); begin += source.block_cells()) {
-    const std::int64_t end = std::min(source.cells(), begin + source.block_cells());
-    std::vector<std::int64_t> kept;
-    for (std::int64_t cell = begin; cell < end; ++cell)
-      if (file.quality.verdicts[static_cast<std::size_t>(cell)] == Verdict::kKept)
-        kept.push_back(cell - begin);
-    if (!kept.empty()) use(source.read(begin, end), kept);
-    passes.advance(end - begin);
-  }
-}
-
-struct CellView {
-  std::span<const std::int32_t> genes;
-  std::span<const float> counts;
-};
-
-CellView view(const CellBlock& block, std::int64_t cell) {
-  const auto begin = static_cast<std::size_t>(block.offsets[static_cast<std::size_t>(cell)]);
-  const auto end = static_cast<std::size_t>(block.offsets[static_cast<std::size_t>(cell) + 1]);
-  return {std::span(block.genes).subspan(begin, end - begin),
-          std::span(block.counts).subspan(begin, end - begin)};
-}
-
-void fit_medians(std::vector<CheckedFile>& files, Vocabulary& vocabulary,
-                 const ValueOptions& options, Passes& passes) {
-  std::vector<ValueCounts> counts(static_cast<std::size_t>(vocabulary.size()));
-  std::vector<bool> seen(counts.size());
-  for (CheckedFile& file : files) {
-    for_each_block(
-        file, passes, [&](const CellBlock& block, const std::vector<std::int64_t>& kept) {
-          for (const std::int64_t cell : kept) {
-            const CellView genes = view(block, cell);
-            const double total =
-                file.quality.totals[static_cast<std::size_t>(block.first_cell + cell)];
-            for (std::size_t i = 0; i < genes.genes.size(); ++i) {
-              const auto token = file.mapping.own_token[static_cast<std::size_t>(genes.genes[i])];
-              if (token < 0) continue;
-              counts[static_cast<std::size_t>(token)].add(
-                  normalised_count(genes.counts[i], total, options));
-              seen[static_cast<std::size_t>(token)] = true;
-            }
-          }
-        });
-  }
-  clear_medians(vocabulary);
-  for (std::size_t token = 0; token < counts.size(); ++token)
-    if (seen[token])
-      vocabulary.set_median(static_cast<std::int32_t>(token), counts[token].median());
+  check(config.save_cells > 0, "save_cells is {}, expected at least 1", config.save_cells);
 }
 
 bool fits_medians(const Vocabulary& vocabulary, const TokenizeConfig& config) {
   return config.medians == "fit" || (config.medians == "auto" && !has_medians(vocabulary));
 }
 
-// Sets the medians of `vocabulary` and says where they are from.
-std::string set_medians(std::vector<CheckedFile>& files, Vocabulary& vocabulary,
-                        const TokenizeConfig& config, Passes& passes) {
-  if (fits_medians(vocabulary, config)) {
-    fit_medians(files, vocabulary, values_of(config), passes);
-    return "fitted";
-  }
-  if (config.medians == "vocabulary" || config.medians == "auto") {
-    check(has_medians(vocabulary),
-          "medians are to be those of the vocabulary, which has none; expected fit or a table");
-    return "vocabulary";
-  }
-  read_medians(config.medians, vocabulary);
-  return std::filesystem::path(config.medians).filename().string();
+// All that the bytes of the output depend on.
+json job_of(Sources files, const Vocabulary& vocabulary, TokenizeConfig config) {
+  config.save_cells = 0;  // when work is saved changes nothing
+  const std::string known = vocabulary.text();
+  json job = {{"job", "tokenize"},
+              {"settings", json::parse(config::to_json(config::fields_of(config)))},
+              {"seed", config.seed},
+              {"vocabulary", hash_bytes(std::as_bytes(std::span(known)))},
+              {"medians", identity_of_file(config.medians)},
+              {"inputs", json::array()}};
+  for (const auto& source : files)
+    job["inputs"].push_back({{"file", identity_of_file(source->path())},
+                             {"matrix", source->matrix()},
+                             {"cells", source->cells()},
+                             {"genes", source->genes().size()}});
+  return job;
 }
 
-const ObsColumn* find_column(const CellSource& source, const std::string& name) {
-  for (const ObsColumn& column : source.obs())
-    if (column.name == name) return &column;
-  return nullptr;
-}
-
-std::vector<std::string> obs_columns(const std::vector<CheckedFile>& files,
-                                     const TokenizeConfig& config) {
-  const bool automatic = config.obs == std::vector<std::string>{"auto"};
-  std::vector<std::string> names = {"dataset", "species"};
-  const auto add = [&](const std::string& name) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  };
-  std::vector<std::string> present;
-  for (const CheckedFile& file : files) {
-    for (const ObsColumn& column : file.source->obs()) {
-      present.push_back(column.name);
-      if (automatic && !column.numeric && column.categories.size() <= kMostCategories)
-        add(column.name);
-    }
-  }
-  if (automatic) return names;
-  for (const std::string& name : config.obs) {
-    add(name);
-    check(name == "dataset" || name == "species" ||
-              std::find(present.begin(), present.end(), name) != present.end(),
-          "obs: no file has a column '{}', the first has {}", name,
-          fmt::join(present.begin(),
-                    present.begin() + static_cast<std::ptrdiff_t>(files[0].source->obs().size()),
-                    ", "));
-  }
-  return names;
-}
-
-// The labels of a file's cells, one function call per cell and column.
-class Labels {
+// Makes finished work durable while the next is done.
+class BackgroundSaves {
  public:
-  Labels(const CheckedFile& file, const std::vector<std::string>& names) {
-    for (const std::string& name : names) {
-      if (name == "species") {
-        columns_.push_back({nullptr, file.report.species});
-      } else {
-        columns_.push_back({find_column(*file.source, name),
-                            name == "dataset" ? file.source->path().stem().string() : ""});
-      }
-    }
+  BackgroundSaves(WorkFolder& work, const TokenDirectoryWriter& writer, std::int64_t interval)
+      : work_(work), writer_(writer), interval_(interval) {}
+  // Every `interval` cells, unless the disk still has the last save to write.
+  void offer(std::int64_t cells, json state) {
+    if (cells - saved_cells_ < interval_) return;
+    using namespace std::chrono_literals;
+    if (running_.valid() && running_.wait_for(0s) != std::future_status::ready) return;
+    finish();
+    saved_cells_ = cells;
+    running_ = std::async(std::launch::async, [this, kept = std::move(state)] {
+      writer_.sync();
+      work_.save(kept);
+    });
   }
-  std::vector<std::string> operator()(std::int64_t cell) const {
-    std::vector<std::string> labels;
-    for (const auto& [column, otherwise] : columns_) {
-      if (column == nullptr) {
-        labels.push_back(otherwise);
-        continue;
-      }
-      const std::int32_t code = column->codes[static_cast<std::size_t>(cell)];
-      labels.push_back(code < 0 ? "" : column->categories[static_cast<std::size_t>(code)]);
-    }
-    return labels;
+  // Rethrows what a save has thrown.
+  void finish() {
+    if (running_.valid()) running_.get();
   }
 
  private:
-  std::vector<std::pair<const ObsColumn*, std::string>> columns_;
+  WorkFolder& work_;
+  const TokenDirectoryWriter& writer_;
+  std::int64_t interval_, saved_cells_ = 0;
+  std::future<void> running_;  // its destructor waits
 };
 
-void write_file(CheckedFile& file, const Vocabulary& vocabulary, const ValueOptions& options,
-                const std::vector<std::string>& obs, TokenDirectoryWriter& writer, Passes& passes) {
-  const CellTokenizer tokenizer(file.mapping, vocabulary, options);
-  const Labels labels(file, obs);
-  std::vector<std::int64_t> lengths;
-  for_each_block(file, passes, [&](const CellBlock& block, const std::vector<std::int64_t>& kept) {
-    std::vector<RankedGenes> ranked(kept.size());
-    const auto n = static_cast<std::int64_t>(kept.size());
-    parallel_for(n, kCellsPerThread, [&](std::int64_t first, std::int64_t last) {
-      for (auto i = static_cast<std::size_t>(first); i < static_cast<std::size_t>(last); ++i) {
-        const CellView cell = view(block, kept[i]);
-        const auto index = static_cast<std::size_t>(block.first_cell + kept[i]);
-        ranked[i] = tokenizer(cell.genes, cell.counts, file.quality.totals[index]);
-      }
-    });
-    for (std::size_t i = 0; i < kept.size(); ++i) {
-      const std::int64_t cell = block.first_cell + kept[i];
-      lengths.push_back(static_cast<std::int64_t>(ranked[i].tokens.size()));
-      file.report.truncated += ranked[i].truncated;
-      writer.append({std::move(ranked[i].tokens), std::move(ranked[i].values), file.mapping.species,
-                     file.source->cell_ids()[static_cast<std::size_t>(cell)], labels(cell)});
+class TokenizeJob {
+ public:
+  TokenizeJob(Sources files, Vocabulary& vocabulary, const TokenizeConfig& config,
+              const TokenizeProgress& progress, WorkFolder& work)
+      : files_(files), vocabulary_(vocabulary), config_(config), work_(work), passes_{progress} {
+    for (const auto& source : files)
+      passes_.total += source->cells() * (fits_medians(vocabulary, config) ? 3 : 2);
+  }
+
+  TokenizeReport run() {
+    say_what_is_done();
+    check_files();
+    set_medians();
+    report_.genes_with_median =
+        std::count_if(vocabulary_.tokens().begin(), vocabulary_.tokens().end(),
+                      [](const GeneToken& token) { return token.median.has_value(); });
+    report_.target_total = config_.normalise_total ? config_.target_total : 0;
+    report_.obs = obs_columns(checked_, config_.obs);
+    for (const CheckedFile& file : checked_) report_.files.push_back(file.report);
+    write_tokens();
+    return report_;
+  }
+
+ private:
+  void say_what_is_done() const;
+  QualityControl quality_of(std::size_t index, const GeneMapping& mapping);
+  CheckedFile check_file(std::size_t index);
+  void check_files();
+  void set_medians();
+  TokenPlan plan() const;
+  bool take_up(std::optional<TokenDirectoryWriter>& writer,
+               const TokenDirectoryWriter::Options& options);
+  void write_tokens();
+  void write_file(CheckedFile& file, TokenDirectoryWriter& writer, BackgroundSaves& saves);
+  std::uint64_t write_block(const CheckedFile& file, const CellTokenizer& tokenizer,
+                            const CellBlock& block, const std::vector<std::int64_t>& kept,
+                            std::int64_t first, TokenDirectoryWriter& writer) const;
+
+  ValueOptions values() const {
+    return {config_.normalise_total, config_.target_total, config_.max_length};
+  }
+
+  Sources files_;
+  Vocabulary& vocabulary_;
+  const TokenizeConfig& config_;
+  WorkFolder& work_;
+  Passes passes_;
+  std::vector<CheckedFile> checked_;
+  TokenizeReport report_;
+  std::int64_t done_cells_ = 0;    // of all files, whose tokens are written
+  std::uint64_t done_digest_ = 0;  // of these tokens
+};
+
+void TokenizeJob::say_what_is_done() const {
+  const json& state = work_.state();
+  if (state.contains("cells") && state["cells"] > 0)
+    log::info("{}: continues after cell {}", work_.path().string(),
+              state["cells"].get<std::int64_t>());
+  else if (state.contains("quality"))
+    log::info("{}: continues after quality control of {} of {} files", work_.path().string(),
+              state["quality"].size(), files_.size());
+}
+
+// As it was kept, or measured now and kept.
+QualityControl TokenizeJob::quality_of(std::size_t index, const GeneMapping& mapping) {
+  const fs::path kept = work_.path() / fmt::format("quality-{:05}.h5", index);
+  if (const json& known = work_.state(); index < known.value("quality", json::array()).size()) {
+    if (fs::exists(kept) && hash_file(kept) == known["quality"][index]) return load_quality(kept);
+    work_.start_anew(kept.filename().string() + " was changed");
+    for (std::size_t before = 0; before < index; ++before)
+      quality_of(before, checked_[before].mapping);
+  }
+  QualityControl quality =
+      control_quality(*files_[index], mapping, {config_.z_score, config_.min_coding_genes});
+  publish_file(kept, [&](const fs::path& staged) { save_quality(quality, staged); });
+  json state = work_.state();
+  state["quality"].push_back(hash_file(kept));
+  work_.save(std::move(state));
+  return quality;
+}
+
+CheckedFile TokenizeJob::check_file(std::size_t index) {
+  CellSource& source = *files_[index];
+  CheckedFile file{&source, map_genes(source, vocabulary_, parse_species(config_.species)), {}, {}};
+  file.quality = quality_of(index, file.mapping);
+  file.report = describe(source, file.mapping, file.quality, config_.max_length);
+  const double mapped = 1 - file.report.counts_lost;
+  check_input(mapped >= config_.min_mapped,
+              "{}: only {:.1f} % of its counts are of genes in the vocabulary, expected at least "
+              "{:.1f} %; check its gene ids and species, or accept it with --min-mapped {:.2f}",
+              source.path().string(), 100 * mapped, 100 * config_.min_mapped,
+              std::floor(100 * mapped) / 100);
+  log::info("{}: {} of {} cells kept, {} of {} genes in the vocabulary", file.report.file,
+            file.report.kept, file.report.cells, file.report.mapped, file.report.genes);
+  return file;
+}
+
+void TokenizeJob::check_files() {
+  std::int64_t cells = 0, kept = 0;
+  for (std::size_t index = 0; index < files_.size(); ++index) {
+    CheckedFile& file = checked_.emplace_back(check_file(index));
+    file.first_cell = std::exchange(cells, cells + file.report.cells);
+    file.first_kept = std::exchange(kept, kept + file.report.kept);
+    passes_.advance(file.report.cells);
+  }
+  check_input(kept > 0,
+              "quality control left none of the cells of {}{}; expected cells with counts of at "
+              "least {} protein-coding or miRNA genes",
+              files_[0]->path().string(), files_.size() > 1 ? " and the other files" : "",
+              config_.min_coding_genes);
+}
+
+// Sets the medians of the vocabulary, which is kept with them, and says where they are from.
+void TokenizeJob::set_medians() {
+  const fs::path kept = work_.output() / "vocab.json";
+  json state = work_.state();
+  if (state.contains("medians") && fs::exists(kept) && hash_file(kept) == state["vocabulary"]) {
+    if (fits_medians(vocabulary_, config_))
+      for (const CheckedFile& file : checked_) passes_.advance(file.report.cells);
+    vocabulary_ = Vocabulary::load(kept);
+    report_.medians = state["medians"];
+    return;
+  }
+  if (fits_medians(vocabulary_, config_)) {
+    fit_medians(checked_, vocabulary_, values(), passes_);
+    report_.medians = "fitted";
+  } else if (config_.medians == "vocabulary" || config_.medians == "auto") {
+    check(has_medians(vocabulary_),
+          "medians are to be those of the vocabulary, which has none; expected fit or a table");
+    report_.medians = "vocabulary";
+  } else {
+    read_medians(config_.medians, vocabulary_);
+    report_.medians = fs::path(config_.medians).filename().string();
+  }
+  vocabulary_.save(kept);
+  work_.save({{"quality", state["quality"]},
+              {"medians", report_.medians},
+              {"vocabulary", hash_file(kept)}});
+}
+
+TokenPlan TokenizeJob::plan() const {
+  TokenPlan plan;
+  for (const CheckedFile& file : checked_) {
+    for (std::size_t cell = 0; cell < file.quality.verdicts.size(); ++cell) {
+      if (file.quality.verdicts[cell] != Verdict::kKept) continue;
+      plan.lengths.push_back(static_cast<std::int32_t>(
+          std::min<std::int64_t>(file.quality.mapped_genes[cell], config_.max_length)));
+      plan.species.push_back(file.mapping.species);
+      plan.cell_ids.push_back(file.source->cell_ids()[cell]);
     }
+  }
+  for (const std::string& name : report_.obs) plan.obs.push_back(labels_of(checked_, name));
+  return plan;
+}
+
+// Opens the shards of an earlier run, and checks that they hold what it kept account of.
+bool TokenizeJob::take_up(std::optional<TokenDirectoryWriter>& writer,
+                          const TokenDirectoryWriter::Options& options) {
+  const json& state = work_.state();
+  if (!state.contains("cells")) return false;
+  const auto cells = state["cells"].get<std::int64_t>();
+  const auto digest = state["digest"].get<std::uint64_t>();
+  std::int64_t kept = 0;
+  for (const CheckedFile& file : checked_) {
+    const auto& verdicts = file.quality.verdicts;
+    const auto end = std::clamp<std::int64_t>(cells - file.first_cell, 0, file.report.cells);
+    kept += std::count(verdicts.begin(), verdicts.begin() + end, Verdict::kKept);
+  }
+  try {
+    writer.emplace(work_.output(), options, plan(), /*made=*/true);
+    if (writer->digest_of(kept) == digest) {
+      done_cells_ = cells;
+      done_digest_ = digest;
+      return true;
+    }
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kBadInput) throw;
+  }
+  log::warning("{}: its shards were changed; writes all tokens again", work_.path().string());
+  return false;
+}
+
+void TokenizeJob::write_tokens() {
+  const TokenDirectoryWriter::Options options{config_.cells_per_shard, config_.seed,
+                                              vocabulary_.size()};
+  std::optional<TokenDirectoryWriter> writer;
+  if (!take_up(writer, options)) writer.emplace(work_.output(), options, plan());
+  {
+    BackgroundSaves saves(work_, *writer, config_.save_cells);
+    for (CheckedFile& file : checked_) write_file(file, *writer, saves);
+    saves.finish();
+  }
+  writer->finish(fmt::format("{{\"tokenize\": {}}}", report_.json()));
+}
+
+void TokenizeJob::write_file(CheckedFile& file, TokenDirectoryWriter& writer,
+                             BackgroundSaves& saves) {
+  const CellTokenizer tokenizer(file.mapping, vocabulary_, values());
+  const std::int64_t begin =
+      std::clamp<std::int64_t>(done_cells_ - file.first_cell, 0, file.report.cells);
+  passes_.advance(begin);
+  const auto& verdicts = file.quality.verdicts;
+  std::int64_t next =
+      file.first_kept + std::count(verdicts.begin(), verdicts.begin() + begin, Verdict::kKept);
+  json state = work_.state();
+  for_each_block(file, begin, passes_,
+                 [&](const CellBlock& block, const std::vector<std::int64_t>& kept) {
+                   done_digest_ += write_block(file, tokenizer, block, kept, next, writer);
+                   next += static_cast<std::int64_t>(kept.size());
+                   done_cells_ = file.first_cell + block.first_cell + block.cells();
+                   state["cells"] = done_cells_;
+                   state["digest"] = done_digest_;
+                   saves.offer(done_cells_, state);
+                 });
+}
+
+// Returns the sum of the cells' digests. `first` is the number of the first kept cell in the plan.
+std::uint64_t TokenizeJob::write_block(const CheckedFile& file, const CellTokenizer& tokenizer,
+                                       const CellBlock& block,
+                                       const std::vector<std::int64_t>& kept, std::int64_t first,
+                                       TokenDirectoryWriter& writer) const {
+  std::atomic<std::uint64_t> digest = 0;
+  const auto count = static_cast<std::int64_t>(kept.size());
+  parallel_for(count, kCellsPerThread, [&](std::int64_t begin, std::int64_t end) {
+    std::uint64_t sum = 0;
+    RankedGenes ranked;
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t row = kept[static_cast<std::size_t>(i)];
+      const CellView cell = view(block, row);
+      const auto number = static_cast<std::size_t>(block.first_cell + row);
+      tokenizer.rank(cell.genes, cell.counts, file.quality.totals[number], ranked);
+      sum += writer.put(first + i, ranked.tokens, ranked.values);
+    }
+    digest += sum;
   });
-  describe_lengths(file.report, std::move(lengths));
+  return digest;
 }
 
 }  // namespace
 
-TokenizeReport tokenize(std::span<const std::unique_ptr<CellSource>> files, Vocabulary& vocabulary,
-                        const TokenizeConfig& config, const std::filesystem::path& out,
-                        bool replace, const TokenizeProgress& progress) {
+TokenizeReport tokenize(Sources files, Vocabulary& vocabulary, const TokenizeConfig& config,
+                        const fs::path& out, bool replace, const TokenizeProgress& progress) {
   check_config(config);
   check(!files.empty(), "tokenize: expected at least one file of cells");
-  check(replace || !std::filesystem::exists(out),
-        "{}: exists already; choose another directory or replace it with --replace", out.string());
-  Passes passes{progress};
-  for (const auto& source : files)
-    passes.total += source->cells() * (fits_medians(vocabulary, config) ? 3 : 2);
-  TokenizeReport report;
-  std::vector<CheckedFile> checked = check_files(files, vocabulary, config, passes);
-  report.medians = set_medians(checked, vocabulary, config, passes);
-  report.genes_with_median =
-      std::count_if(vocabulary.tokens().begin(), vocabulary.tokens().end(),
-                    [](const GeneToken& token) { return token.median.has_value(); });
-  report.target_total = config.normalise_total ? config.target_total : 0;
-  report.obs = obs_columns(checked, config);
-  TokenDirectoryWriter writer(
-      out, {config.cells_per_shard, config.seed, vocabulary.size(), report.obs, replace});
-  for (CheckedFile& file : checked) {
-    write_file(file, vocabulary, values_of(config), report.obs, writer, passes);
-    report.files.push_back(file.report);
+  WorkFolder work(out, replace, job_of(files, vocabulary, config));
+  try {
+    TokenizeReport report = TokenizeJob(files, vocabulary, config, progress, work).run();
+    work.publish();
+    return report;
+  } catch (const Error& error) {
+    // The same inputs and settings would fail again.
+    if (error.kind() == ErrorKind::kBadInput || error.kind() == ErrorKind::kInvalidArgument)
+      work.discard();
+    throw;
   }
-  writer.finish(fmt::format("{{\"tokenize\": {}}}", report.json()));
-  vocabulary.save(out / "vocab.json");
-  return report;
 }
 
 }  // namespace lodestone

@@ -25,6 +25,7 @@ struct TokenizeConfig {
   double min_mapped = 0.5;
   std::vector<std::string> obs = {"auto"};
   std::int64_t cells_per_shard = 65536;
+  std::int64_t save_cells = 20000;
   std::uint64_t seed = 0;  // of the order in which cells are spread over shards; the caller's own
 
   template <class Visitor>
@@ -42,6 +43,7 @@ struct TokenizeConfig {
     visit("min_mapped", min_mapped, "share of a file's counts that the vocabulary must cover");
     visit("obs", obs, "cell labels to keep; auto = every column of at most 1000 labels");
     visit("cells_per_shard", cells_per_shard, "cells of a shard");
+    visit("save_cells", save_cells, "cells after which a run that is cut short can continue");
   }
 };
 
@@ -51,9 +53,11 @@ using TokenizeProgress = std::function<void(std::int64_t done, std::int64_t tota
 // Tokenises every cell of `files` into a new token directory at `out` (published whole; one that
 // exists is replaced only if `replace`), after quality control per file. Medians, when fitted, are
 // over the kept cells of all files; they are set in `vocabulary`, which is written to
-// `out`/vocab.json as it was used. obs columns "dataset" (the file's
-// name without extension, unless the file has the column) and "species" are always written. Throws
-// kInvalidArgument for settings, kBadInput for files that cannot be used and when no cell is left.
+// `out`/vocab.json as it was used. A run that was killed, or met a full disk or a bad one, leaves
+// its finished work in `out`.partial; the same call continues from there, with the same result. obs
+// columns "dataset" (the file's name without extension, unless the file has the column) and
+// "species" are always written. Throws kInvalidArgument for settings, kBadInput for files that
+// cannot be used and when no cell is left.
 TokenizeReport tokenize(std::span<const std::unique_ptr<CellSource>> files, Vocabulary& vocabulary,
                         const TokenizeConfig& config, const std::filesystem::path& out,
                         bool replace, const TokenizeProgress& progress = {});

@@ -151,15 +151,19 @@ Vocabulary Vocabulary::load(const std::filesystem::path& path) {
   }
 }
 
-void Vocabulary::save(const std::filesystem::path& path) const {
+std::string Vocabulary::text() const {
   std::vector<std::string> tokens, pairs;
   for (const GeneToken& token : tokens_) tokens.push_back(text_of(json_of(token)));
   for (const auto& [human, mouse] : homologous_)
     pairs.push_back(fmt::format("[{},{}]", human, mouse));
-  write_text(path, fmt::format("{{\n\"version\": {},\n\"tokens\": {},\n\"homologous\": {},\n"
-                               "\"sources\": {}\n}}\n",
-                               kFormatVersion, lines_of(tokens), lines_of(pairs),
-                               text_of(Json(sources_))));
+  return fmt::format(
+      "{{\n\"version\": {},\n\"tokens\": {},\n\"homologous\": {},\n"
+      "\"sources\": {}\n}}\n",
+      kFormatVersion, lines_of(tokens), lines_of(pairs), text_of(Json(sources_)));
+}
+
+void Vocabulary::save(const std::filesystem::path& path) const {
+  write_text(path, text());
 }
 
 const GeneToken* Vocabulary::find(std::string_view gene) const {

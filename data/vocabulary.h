@@ -34,6 +34,7 @@ class Vocabulary {
              std::vector<std::string> sources);
   static Vocabulary load(const std::filesystem::path& path);
   void save(const std::filesystem::path& path) const;
+  std::string text() const;  // what save() writes
 
   std::int64_t size() const { return kSpecialTokens + static_cast<std::int64_t>(tokens_.size()); }
   const std::vector<GeneToken>& tokens() const { return tokens_; }  // by id

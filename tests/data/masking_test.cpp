@@ -11,6 +11,7 @@ namespace {
 
 using testing::kVocabulary;
 using testing::random_cell;
+using testing::TokenizedCell;
 
 constexpr std::int64_t kCells = 4000;
 constexpr std::int64_t kLength = 100;

@@ -1,6 +1,7 @@
 #include "data/token_directory.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cmath>
 #include <limits>
@@ -20,21 +21,24 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::expect_error;
 using testing::make_directory;
+using testing::plan_of;
 using testing::random_cell;
 using testing::TemporaryFolder;
+using testing::TokenizedCell;
+using testing::write_cells;
 using testing::writer_options;
 
 // A directory of 10 cells in shards of 4, labelled, with one cell without a label.
 void write_labelled(const fs::path& path) {
-  auto options = writer_options(4);
-  options.obs_columns = {"cell type", "batch"};
-  TokenDirectoryWriter writer(path, options);
+  std::vector<TokenizedCell> cells;
+  ObsColumn types{"cell type", {}, {"B", "T"}};
   for (std::int64_t i = 0; i < 10; ++i) {
-    TokenizedCell cell = random_cell(i, 3 + i);
-    cell.obs = {i == 5 ? "" : i % 2 == 0 ? "B" : "T", "one"};
-    writer.append(cell);
+    cells.push_back(random_cell(i, 3 + i));
+    types.codes.push_back(i == 5 ? -1 : static_cast<std::int32_t>(i % 2));
   }
-  writer.finish(R"({"medians": "given"})");
+  write_cells(path, writer_options(4), cells,
+              {types, {"batch", std::vector<std::int32_t>(10, 0), {"one"}}},
+              R"({"medians": "given"})");
 }
 
 // Changes shard 0 and makes the manifest's hash agree again.
@@ -118,62 +122,93 @@ TEST(TokenDirectory, TheOrderIsShuffledBySeedAlone) {
   EXPECT_NE(order, appended);
   auto options = writer_options(8);
   options.seed = 8;
-  TokenDirectoryWriter writer(folder / "c", options);
-  for (std::int64_t i = 0; i < 20; ++i) writer.append(random_cell(i, 5));
-  writer.finish("{}");
+  std::vector<TokenizedCell> cells;
+  for (std::int64_t i = 0; i < 20; ++i) cells.push_back(random_cell(i, 5));
+  write_cells(folder / "c", options, cells);
   EXPECT_NE(order_of(TokenDirectory(folder / "c")), order);
 }
 
-TEST(TokenDirectory, NothingIsLeftBehindWithoutFinish) {
+TEST(TokenDirectory, CellsInAnyOrderAndInTwoRunsGiveTheSameBytes) {
   const TemporaryFolder folder;
+  std::vector<TokenizedCell> cells;
+  for (std::int64_t i = 0; i < 20; ++i) cells.push_back(random_cell(i, 1 + i % 7));
+  write_cells(folder / "a", writer_options(8), cells);
+  fs::create_directory(folder / "b");
+  std::uint64_t digest = 0;
   {
-    TokenDirectoryWriter writer(folder / "tokens", writer_options(8));
-    writer.append(random_cell(0, 5));
+    TokenDirectoryWriter first(folder / "b", writer_options(8), plan_of(cells));
+    for (const std::int64_t i : {4, 0, 2, 1, 3}) {
+      const TokenizedCell& cell = cells[static_cast<std::size_t>(i)];
+      digest += first.put(i, cell.tokens, cell.values);
+    }
+    EXPECT_EQ(first.digest_of(5), digest);
   }
-  EXPECT_TRUE(fs::is_empty(folder.path()));
-  make_directory(folder / "tokens", 3, 5);
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 1);
-}
-
-TEST(TokenDirectory, AnExistingDirectoryIsKeptUnlessReplaced) {
-  const TemporaryFolder folder;
-  make_directory(folder / "tokens", 3, 5);
-  expect_error(ErrorKind::kInvalidArgument, "exists already",
-               [&] { TokenDirectoryWriter(folder / "tokens", writer_options(8)); });
-  auto options = writer_options(8);
-  options.replace = true;
-  TokenDirectoryWriter writer(folder / "tokens", options);
-  writer.append(random_cell(0, 5));
-  writer.finish("{}");
-  EXPECT_EQ(TokenDirectory(folder / "tokens").cells(), 1);
+  TokenDirectoryWriter second(folder / "b", writer_options(8), plan_of(cells), /*made=*/true);
+  EXPECT_EQ(second.digest_of(5), digest);
+  EXPECT_NE(second.digest_of(6), digest);
+  for (std::int64_t i = 19; i >= 5; --i)
+    second.put(i, cells[static_cast<std::size_t>(i)].tokens,
+               cells[static_cast<std::size_t>(i)].values);
+  second.finish("{}");
+  for (const char* name : {"manifest.json", "shard-00000.h5", "shard-00001.h5", "shard-00002.h5"})
+    EXPECT_EQ(hash_file(folder / "a" / name), hash_file(folder / "b" / name)) << name;
+  cells.pop_back();
+  expect_error(ErrorKind::kBadInput, "numbers where", [&] {
+    TokenDirectoryWriter(folder / "b", writer_options(8), plan_of(cells), /*made=*/true);
+  });
 }
 
 TEST(TokenDirectory, TheWriterRefusesCellsThatCannotBeRead) {
   const TemporaryFolder folder;
+  const TokenizedCell good = random_cell(0, 3);
+  TokenDirectoryWriter writer(folder.path(), writer_options(8), plan_of({good}));
   const auto expect_cell_refused = [&](const std::string& why, auto&& change) {
-    TokenDirectoryWriter writer(folder / "tokens", writer_options(8));
-    TokenizedCell cell = random_cell(0, 3);
+    TokenizedCell cell = good;
     change(cell);
-    expect_error(ErrorKind::kInvalidArgument, why, [&] { writer.append(cell); });
+    expect_error(ErrorKind::kInvalidArgument, why,
+                 [&] { writer.put(0, cell.tokens, cell.values); });
   };
-  expect_cell_refused("has 0 tokens", [](auto& cell) { cell.tokens = {}, cell.values = {}; });
+  expect_cell_refused("0 tokens and 0 values, 3 were planned",
+                      [](auto& cell) { cell.tokens = {}, cell.values = {}; });
   expect_cell_refused("3 tokens and 4 values", [](auto& cell) { cell.values.push_back(1); });
-  expect_cell_refused("has token 500", [](auto& cell) { cell.tokens[1] = 500; });
-  expect_cell_refused("has token 1,", [](auto& cell) { cell.tokens[1] = 1; });
-  expect_cell_refused("has the value 0", [](auto& cell) { cell.values[2] = 0; });
-  expect_cell_refused("is not ranked", [](auto& cell) { cell.values[2] = 2000; });
-  expect_cell_refused("1 labels for 0 columns", [](auto& cell) { cell.obs = {"a"}; });
-  TokenDirectoryWriter writer(folder / "tokens", writer_options(8));
-  expect_error(ErrorKind::kBadInput, "no cell was left", [&] { writer.finish("{}"); });
+  expect_cell_refused("must have tokens from 2 to 499", [](auto& cell) { cell.tokens[1] = 500; });
+  expect_cell_refused("must have tokens from 2", [](auto& cell) { cell.tokens[1] = 1; });
+  expect_cell_refused("finite values above 0", [](auto& cell) { cell.values[2] = 0; });
+  expect_cell_refused("descending", [](auto& cell) { cell.values[2] = 2000; });
+  const auto expect_plan_refused = [&](ErrorKind kind, const std::string& why,
+                                       const TokenPlan& plan) {
+    expect_error(kind, why, [&] { TokenDirectoryWriter(folder.path(), writer_options(8), plan); });
+  };
+  expect_plan_refused(ErrorKind::kBadInput, "no cell was left", {});
+  TokenPlan plan = plan_of({good});
+  plan.lengths[0] = 0;
+  expect_plan_refused(ErrorKind::kInvalidArgument, "cell 0 has no tokens", plan);
+  plan = plan_of({good});
+  plan.obs = {{"batch", {}, {}}};
+  expect_plan_refused(ErrorKind::kInvalidArgument, "has 0 codes of 1 cells", plan);
+  plan.obs = {{"a/b", {0}, {"x"}}};
+  expect_plan_refused(ErrorKind::kInvalidArgument, "a name of its own", plan);
+}
+
+TEST(TokenDirectory, MoreShardsThanOpenFilesAreRefused) {
+  const TemporaryFolder folder;
+  std::vector<TokenizedCell> cells;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const rlimit few{100, limit.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  for (std::int64_t i = 0; i < 50; ++i) cells.push_back(random_cell(i, 1));
+  expect_error(ErrorKind::kInvalidArgument, "raise cells_per_shard",
+               [&] { TokenDirectoryWriter(folder.path(), writer_options(1), plan_of(cells)); });
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 TEST(TokenDirectory, TheManifestsOwnKeysAreRefused) {
   const TemporaryFolder folder;
-  TokenDirectoryWriter writer(folder / "tokens", writer_options(8));
-  writer.append(random_cell(0, 3));
-  expect_error(ErrorKind::kInvalidArgument, "the manifest's key cells is its own",
-               [&] { writer.finish(R"({"cells": 3})"); });
-  EXPECT_FALSE(fs::exists(folder / "tokens"));
+  expect_error(ErrorKind::kInvalidArgument, "the manifest's key cells is its own", [&] {
+    write_cells(folder / "tokens", writer_options(8), {random_cell(0, 3)}, {}, R"({"cells": 3})");
+  });
+  EXPECT_FALSE(fs::exists(folder / "tokens/manifest.json"));
 }
 
 TEST(TokenDirectory, RefusesAMissingOrForeignManifest) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -14,9 +15,11 @@
 
 #include "data/priors.h"
 #include "data/token_directory.h"
+#include "engine/core/host_name.h"
 #include "engine/core/threads.h"
 #include "engine/io/files.h"
 #include "model/model_directory.h"
+#include "tests/data/token_cells.h"
 #include "tests/testing/expect_error.h"
 #include "tests/testing/temporary_folder.h"
 
@@ -30,11 +33,10 @@ using ::testing::HasSubstr;
 constexpr std::int64_t kVocabulary = 80;
 
 void write_cells(const fs::path& out, std::uint32_t seed) {
-  TokenDirectoryWriter writer(
-      out, {.cells_per_shard = 25, .seed = 1, .vocabulary_size = kVocabulary, .obs_columns = {}});
+  std::vector<testing::TokenizedCell> cells;
   std::mt19937 random(seed);
   for (int cell = 0; cell < 60; ++cell) {
-    TokenizedCell tokens;
+    testing::TokenizedCell tokens;
     std::vector<std::uint32_t> genes(kVocabulary - kSpecialTokens);
     std::iota(genes.begin(), genes.end(), std::uint32_t{kSpecialTokens});
     std::shuffle(genes.begin(), genes.end(), random);
@@ -44,9 +46,10 @@ void write_cells(const fs::path& out, std::uint32_t seed) {
     tokens.tokens = genes;
     tokens.species = cell % 3 == 0 ? Species::kMouse : Species::kHuman;
     tokens.cell_id = fmt::format("cell-{}", cell);
-    writer.append(std::move(tokens));
+    cells.push_back(std::move(tokens));
   }
-  writer.finish("{}");
+  testing::write_cells(out, {.cells_per_shard = 25, .seed = 1, .vocabulary_size = kVocabulary},
+                       cells);
 }
 
 class Pretraining : public ::testing::Test {
@@ -82,11 +85,6 @@ class Pretraining : public ::testing::Test {
   testing::TemporaryFolder folder_;
 };
 
-// Asks to stop after that many steps.
-std::function<bool()> after(int steps) {
-  return [steps, done = 0]() mutable { return ++done == steps; };
-}
-
 // What metrics.jsonl says of the numbers that do not depend on time.
 std::vector<std::string> numbers_of(const fs::path& run) {
   std::vector<std::string> lines;
@@ -99,6 +97,16 @@ std::vector<std::string> numbers_of(const fs::path& run) {
     lines.push_back(json.dump());
   }
   return lines;
+}
+
+std::int64_t steps_done(const fs::path& run) {
+  const std::vector<std::string> lines = numbers_of(run);
+  return lines.empty() ? 0 : nlohmann::json::parse(lines.back())["step"].get<std::int64_t>();
+}
+
+// Asks to stop once the run has done that many steps.
+std::function<bool()> after(std::int64_t steps, const fs::path& run) {
+  return [=] { return steps_done(run) >= steps; };
 }
 
 void expect_same_run(const fs::path& a, const fs::path& b) {
@@ -117,7 +125,8 @@ TEST_F(Pretraining, SeventeenAndTwentyThreeStepsAreForty) {
   EXPECT_FALSE(whole.stopped);
   EXPECT_TRUE(whole.validation);
 
-  const PretrainingResult part = pretrain(settings(40), run("stopped"), false, after(17));
+  const PretrainingResult part =
+      pretrain(settings(40), run("stopped"), false, after(17, run("stopped")));
   EXPECT_EQ(part.steps, 17);
   EXPECT_TRUE(part.stopped);
   EXPECT_FALSE(fs::exists(run("stopped") / "model"));
@@ -126,8 +135,8 @@ TEST_F(Pretraining, SeventeenAndTwentyThreeStepsAreForty) {
 
   // A crash after step 17 goes back to the checkpoint of step 10.
   EXPECT_THROW(pretrain(settings(40), run("crashed"), false,
-                        [done = 0]() mutable {
-                          if (++done == 17) throw std::runtime_error("crash");
+                        [&] {
+                          if (steps_done(run("crashed")) == 17) throw std::runtime_error("crash");
                           return false;
                         }),
                std::runtime_error);
@@ -159,7 +168,8 @@ TEST_F(Pretraining, LeavesARunDirectory) {
 TEST_F(Pretraining, RunsOfTwoProcessesDoNotMix) {
   bool refused = false;
   pretrain(settings(8), run("run"), false, [&] {
-    expect_error(ErrorKind::kInvalidArgument, "another process works in this run",
+    expect_error(ErrorKind::kInvalidArgument,
+                 fmt::format("process {} on {} works in this run", ::getpid(), host_name()),
                  [&] { pretrain({}, run("run"), true); });
     return refused = true;
   });
@@ -171,8 +181,38 @@ TEST_F(Pretraining, RunsOfTwoProcessesDoNotMix) {
   EXPECT_FALSE(fs::exists(run("nothing")));
 }
 
+// A job that is started anew after every stop needs no other command for its first start.
+TEST_F(Pretraining, ResumingWhereThereIsNothingBegins) {
+  EXPECT_TRUE(pretrain(settings(8), run("run"), true, after(3, run("run"))).stopped);
+  EXPECT_EQ(pretrain(settings(8), run("run"), true).steps, 8);
+}
+
+// Two micro-batches and more; the second time it is whole.
+TEST_F(Pretraining, AStopWithinAValidationIsHonoured) {
+  pretrain(settings(40), run("straight"), false);
+  int asked = 0;  // since step 15 was done
+  const PretrainingResult part = pretrain(settings(40), run("stopped"), false, [&] {
+    return steps_done(run("stopped")) == 15 && ++asked >= 2;
+  });
+  EXPECT_TRUE(part.stopped);
+  EXPECT_EQ(part.steps, 15);
+  EXPECT_FALSE(part.validation);
+  EXPECT_EQ(pretrain({}, run("stopped"), true).steps, 40);
+  expect_same_run(run("straight"), run("stopped"));
+}
+
+TEST_F(Pretraining, SavingInTheForegroundIsTheSame) {
+  TrainConfig config = settings(40);
+  config.tensorboard = false;
+  config.background_save = false;
+  pretrain(config, run("foreground"), false);
+  EXPECT_FALSE(fs::exists(run("foreground") / "tensorboard"));
+  pretrain(settings(40), run("background"), false);
+  expect_same_run(run("foreground"), run("background"));
+}
+
 TEST_F(Pretraining, ContinuesOnlyTheSameRun) {
-  pretrain(settings(20), run("run"), false, after(3));
+  pretrain(settings(20), run("run"), false, after(3, run("run")));
   TrainConfig other = settings(20);
   other.model.layers = 2;
   other.schedule.peak_rate = 2e-3;
@@ -203,7 +243,7 @@ TEST_F(Pretraining, SettingsThatDoNotFitAreRefused) {
   config.model.vocabulary = 79;
   expect_error(ErrorKind::kBadInput, "has 79 tokens, but the cells were written with",
                [&] { pretrain(config, run("a"), false); });
-  EXPECT_EQ(pretrain(settings(20), run("a"), false, after(1)).steps,
+  EXPECT_EQ(pretrain(settings(20), run("a"), false, after(1, run("a"))).steps,
             1);  // nothing stands in the way
 }
 
@@ -212,7 +252,8 @@ TEST_F(Pretraining, StartsFromTheWeightsOfAModel) {
   TrainConfig config = settings(20);
   config.model = {};
   config.init = run("first") / "model";
-  pretrain(config, run("second"), false, after(1));  // whose warm-up begins at rate 0
+  pretrain(config, run("second"), false,
+           after(1, run("second")));  // whose warm-up begins at rate 0
   EXPECT_EQ(hash_file(run("first") / "checkpoints/step-00000012/masters.safetensors"),
             hash_file(run("second") / "checkpoints/step-00000001/masters.safetensors"));
   EXPECT_EQ(read_train_config(run("second") / "config.toml").model.hidden, 32);

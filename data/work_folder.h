@@ -1,0 +1,68 @@
+#pragma once
+// Where a long job builds its output, so that the same command continues after it was cut short.
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace lodestone {
+
+// The folder TARGET.partial, until publish() makes its output/ the target:
+//   output/     what will be published, unfinished
+//   job.json    what the output depends on, and how far it is
+//   lock        held by the process that works here
+// It never looks like an output: the target is absent, or as it was, until publish().
+class WorkFolder {
+ public:
+  // `job` is everything that the output depends on. Work on the same job is taken up; work on
+  // another one is removed, and a log line says so. Throws kInvalidArgument when another process
+  // works here, or when the target exists and is not to be replaced.
+  WorkFolder(const std::filesystem::path& target, bool replace, nlohmann::json job);
+  // Unless published: keeps the folder if anything was saved, and says so; else removes it.
+  ~WorkFolder();
+  WorkFolder(const WorkFolder&) = delete;
+  WorkFolder& operator=(const WorkFolder&) = delete;
+
+  std::filesystem::path output() const { return path_ / "output"; }
+  const std::filesystem::path& path() const { return path_; }  // for files that are not output
+
+  // What was saved last; an empty object at the start.
+  const nlohmann::json& state() const { return state_; }
+  // Durable when it returns. What it speaks of must be on the disk before.
+  void save(nlohmann::json state);
+  // Forgets what was saved: it turned out not to be usable.
+  void start_anew(const std::string& why);
+
+  // Forgets it for good: the same job would fail again.
+  void discard() { state_ = nlohmann::json::object(); }
+
+  // Flushes output(), makes it the target, and removes the rest.
+  void publish();
+
+ private:
+  // Held by one process at a time.
+  class Lock {
+   public:
+    Lock(const std::filesystem::path& folder, const std::filesystem::path& target);
+    ~Lock();
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    int descriptor_ = -1;
+  };
+  void take_up();
+  void clear();
+
+  std::filesystem::path target_, path_;
+  bool replace_;
+  nlohmann::json job_, state_ = nlohmann::json::object();
+  Lock lock_;
+  bool published_ = false;
+};
+
+// What says that an input is still the same: its path, size and time of change.
+nlohmann::json identity_of_file(const std::filesystem::path& path);
+
+}  // namespace lodestone
