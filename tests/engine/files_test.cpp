@@ -74,7 +74,8 @@ TEST(Files, DirectoriesArePublishedWhole) {
   };
   publish_directory(folder / "out/", false, write("first"));
   EXPECT_EQ(read_text(folder / "out/inner/a"), "first");
-  expect_error(ErrorKind::kInvalidArgument, "exists already; choose another name for the output or replace it with --replace",
+  expect_error(ErrorKind::kInvalidArgument,
+               "exists already; choose another name for the output or replace it with --replace",
                [&] { publish_directory(folder / "out", false, write("second")); });
   publish_directory(folder / "out", true, write("third"));
   EXPECT_EQ(read_text(folder / "out/inner/a"), "third");
