@@ -16,6 +16,7 @@ struct GatherRowsForwardArgs {
   DType dtype;
 };
 void run(const GatherRowsForwardArgs& args, CpuStream& stream);
+void run(const GatherRowsForwardArgs& args, CudaStream& stream);
 
 struct GatherRowsBackwardArgs {
   const void* dy;            // [count, columns]
@@ -26,5 +27,6 @@ struct GatherRowsBackwardArgs {
   DType dtype, gradient_dtype;        // gradient_dtype: dtype or accumulation_type of it
 };
 void run(const GatherRowsBackwardArgs& args, CpuStream& stream);
+void run(const GatherRowsBackwardArgs& args, CudaStream& stream);
 
 }  // namespace lodestone::kernels
