@@ -1,6 +1,7 @@
 // Stands in for the files for x86 processors where the target is another.
 #include "kernels/cpu/attention_passes.h"
 #include "kernels/cpu/cpu_features.h"
+#include "kernels/cpu/random_words.h"
 
 namespace lodestone::kernels {
 
@@ -11,6 +12,10 @@ const CpuFeatures& cpu_features() {
 
 const AttentionPasses* bf16_pair_attention() {
   return nullptr;
+}
+
+void random_words_avx512(const RandomCounter& counter, std::uint32_t* words) {
+  random_words_portable(counter, words);
 }
 
 }  // namespace lodestone::kernels

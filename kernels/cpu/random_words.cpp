@@ -1,19 +1,19 @@
 // One block per vector lane; 10 rounds of two multiplications each.
 #include "kernels/cpu/random_words.h"
 
+#include "kernels/cpu/cpu_features.h"
+
 namespace lodestone::kernels {
 
-RandomWords random_words(RandomKey key, std::uint64_t row, std::uint32_t first_block,
-                         std::uint32_t plane) {
+void random_words_portable(const RandomCounter& counter, std::uint32_t* words) {
   std::uint32_t word0[kRandomLanes], word1[kRandomLanes], word2[kRandomLanes], word3[kRandomLanes];
   for (int b = 0; b < kRandomLanes; ++b) {
-    word0[b] = static_cast<std::uint32_t>(row);
-    word1[b] = static_cast<std::uint32_t>(row >> 32);
-    word2[b] = first_block + static_cast<std::uint32_t>(b);
-    word3[b] = plane;
+    word0[b] = counter.row_low;
+    word1[b] = counter.row_high;
+    word2[b] = counter.first_block + static_cast<std::uint32_t>(b);
+    word3[b] = counter.plane;
   }
-  auto key0 = static_cast<std::uint32_t>(key.value);
-  auto key1 = static_cast<std::uint32_t>(key.value >> 32);
+  std::uint32_t key0 = counter.key0, key1 = counter.key1;
   for (int round = 0; round < 10; ++round) {
 #pragma omp simd
     for (int b = 0; b < kRandomLanes; ++b) {
@@ -27,13 +27,25 @@ RandomWords random_words(RandomKey key, std::uint64_t row, std::uint32_t first_b
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }
-  RandomWords words;
   for (std::size_t b = 0; b < kRandomLanes; ++b) {
     words[4 * b] = word0[b];
     words[4 * b + 1] = word1[b];
     words[4 * b + 2] = word2[b];
     words[4 * b + 3] = word3[b];
   }
+}
+
+RandomWords random_words(RandomKey key, std::uint64_t row, std::uint32_t first_block,
+                         std::uint32_t plane) {
+  static const auto generate = cpu_features().avx512 ? random_words_avx512 : random_words_portable;
+  const RandomCounter counter{static_cast<std::uint32_t>(key.value),
+                              static_cast<std::uint32_t>(key.value >> 32),
+                              static_cast<std::uint32_t>(row),
+                              static_cast<std::uint32_t>(row >> 32),
+                              first_block,
+                              plane};
+  RandomWords words;
+  generate(counter, words.data());
   return words;
 }
 

@@ -19,4 +19,11 @@ RandomWords random_words(RandomKey key, std::uint64_t row, std::uint32_t first_b
 std::uint64_t words_below(std::uint32_t threshold, RandomKey key, std::uint64_t row,
                           std::uint32_t first_block, std::uint32_t plane);
 
+// Of one kind of processor each; random_words chooses.
+struct RandomCounter {
+  std::uint32_t key0, key1, row_low, row_high, first_block, plane;
+};
+void random_words_portable(const RandomCounter& counter, std::uint32_t* words);
+void random_words_avx512(const RandomCounter& counter, std::uint32_t* words);
+
 }  // namespace lodestone::kernels

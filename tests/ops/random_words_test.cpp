@@ -17,5 +17,17 @@ TEST(RandomWords, AreThoseOfTheKeyOneBlockAtATime) {
     }
 }
 
+TEST(RandomWords, AreTheSameOnEveryProcessor) {
+  for (const std::uint32_t some : {0u, 1u, 0x80000000u, 0xffffffffu, 0x12345678u}) {
+    const RandomCounter counter{some, ~some, some * 3, some ^ 0x5555u, some + 1, some >> 7};
+    RandomWords portable, chosen;
+    random_words_portable(counter, portable.data());
+    chosen = random_words({(std::uint64_t{counter.key1} << 32) | counter.key0},
+                          (std::uint64_t{counter.row_high} << 32) | counter.row_low,
+                          counter.first_block, counter.plane);
+    EXPECT_EQ(portable, chosen) << some;
+  }
+}
+
 }  // namespace
 }  // namespace lodestone::kernels
