@@ -24,7 +24,16 @@ enum class ReductionKind : std::uint8_t {
   kOr,
   kXor
 };
-enum class ReductionType : std::uint8_t { kU32, kS32, kU64, kS64, kF16, kBf16, kF32, kF64 };
+enum class ReductionType : std::uint8_t {
+  kU32,
+  kS32,
+  kU64,
+  kS64,
+  kHalf,
+  kBfloat16,
+  kFloat,
+  kDouble
+};
 
 struct Reduction {
   ReductionKind kind = ReductionKind::kReplace;

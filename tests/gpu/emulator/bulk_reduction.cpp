@@ -4,7 +4,7 @@
 
 #include "engine/core/bfloat16.h"
 #include "tests/gpu/emulator/bulk_copies.h"
-#include "tests/gpu/emulator/half_float.h"
+#include "tests/gpu/emulator/number_formats.h"
 
 namespace lodestone::ptx {
 namespace {
@@ -12,8 +12,8 @@ namespace {
 // Sixteen-bit floats are read as, and rounded from, f32.
 struct Half {
   std::uint16_t bits;
-  operator float() const { return half_to_float(bits); }
-  explicit Half(float value = 0) : bits(float_to_half(value)) {}
+  operator float() const { return f16_value(bits); }
+  explicit Half(float value = 0) : bits(f16_bits(value)) {}
 };
 
 template <class Element>
@@ -73,13 +73,13 @@ void reduce_bytes(Reduction reduction, std::byte* to, const std::byte* from, std
       return reduce_elements<std::uint64_t>(reduction.kind, to, from, bytes);
     case ReductionType::kS64:
       return reduce_elements<std::int64_t>(reduction.kind, to, from, bytes);
-    case ReductionType::kF16:
+    case ReductionType::kHalf:
       return reduce_elements<Half>(reduction.kind, to, from, bytes);
-    case ReductionType::kBf16:
+    case ReductionType::kBfloat16:
       return reduce_elements<BFloat16>(reduction.kind, to, from, bytes);
-    case ReductionType::kF32:
+    case ReductionType::kFloat:
       return reduce_elements<float>(reduction.kind, to, from, bytes);
-    case ReductionType::kF64:
+    case ReductionType::kDouble:
       return reduce_elements<double>(reduction.kind, to, from, bytes);
   }
 }

@@ -51,13 +51,13 @@ ReductionType reduction_type_of(const Issuer& issuer, const TensorMap& map) {
     case CU_TENSOR_MAP_DATA_TYPE_INT64:
       return ReductionType::kS64;
     case CU_TENSOR_MAP_DATA_TYPE_FLOAT16:
-      return ReductionType::kF16;
+      return ReductionType::kHalf;
     case CU_TENSOR_MAP_DATA_TYPE_BFLOAT16:
-      return ReductionType::kBf16;
+      return ReductionType::kBfloat16;
     case CU_TENSOR_MAP_DATA_TYPE_FLOAT32:
-      return ReductionType::kF32;
+      return ReductionType::kFloat;
     case CU_TENSOR_MAP_DATA_TYPE_FLOAT64:
-      return ReductionType::kF64;
+      return ReductionType::kDouble;
     default:
       issuer.report(FindingKind::kAsynchronous,
                     fmt::format("reduction into a tensor map of data type {}", map.type));

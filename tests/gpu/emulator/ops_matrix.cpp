@@ -129,10 +129,11 @@ void translate_stmatrix(Translator& translator, const Instruction& instruction, 
 
 void add_matrix_operations(OpcodeTable& table) {
   table.add("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32",
-            translate_mma<TensorFormat::kBf16>);
-  table.add("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", translate_mma<TensorFormat::kF16>);
+            translate_mma<TensorFormat::kBfloat16>);
+  table.add("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32",
+            translate_mma<TensorFormat::kHalf>);
   table.add("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32",
-            translate_mma<TensorFormat::kTf32>);
+            translate_mma<TensorFormat::kTensorFloat>);
   table.add("ldmatrix.sync.aligned.m8n8(.x1|.x2|.x4)[.trans][.shared|.shared::cta].b16",
             translate_ldmatrix);
   table.add("stmatrix.sync.aligned.m8n8(.x1|.x2|.x4)[.trans][.shared|.shared::cta].b16",

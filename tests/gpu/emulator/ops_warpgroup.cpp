@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "tests/gpu/emulator/async_state.h"
@@ -184,7 +185,7 @@ void translate_product(Translator& translator, const Instruction& instruction, c
                        Operation& operation) {
   const std::vector<Operand>& operands = instruction.operands;
   const bool in_registers = operands.size() > 1 && operands[1].kind == Operand::Kind::kVector;
-  constexpr bool kTransposes = Format != TensorFormat::kTf32;
+  constexpr bool kTransposes = Format != TensorFormat::kTensorFloat;
   translator.expect_operands(!kTransposes ? 6 : in_registers ? 7 : 8);
   translate_matrices(translator, instruction, match, operation);
   const auto [predicate, is_negated] = translator.predicate(operands[3]);
@@ -242,6 +243,27 @@ void translate_setmaxnreg(Translator& translator, const Instruction& instruction
   operation.handler = run_nothing;
 }
 
+// The lowest of the lanes that the mask names is elected.
+void run_elect(Warp& warp, const Operation& operation, LaneMask members) {
+  const auto elected = static_cast<std::uint32_t>(std::countr_zero(members));
+  std::uint32_t* const lanes = warp.lanes<std::uint32_t>(operation.registers[0]);
+  for (LaneMask rest = members; rest != 0; rest &= rest - 1) lanes[std::countr_zero(rest)] = elected;
+  warp.set_predicate(operation.registers[1], LaneMask{1} << elected, members);
+}
+
+// lane | predicate, members
+void translate_elect(Translator& translator, const Instruction& instruction, const Match& /*match*/,
+                     Operation& operation) {
+  translator.expect_operands(2);
+  const Operand& pair = instruction.operands[0];
+  if (pair.kind != Operand::Kind::kPair) translator.refuse("lane | predicate was expected");
+  operation.registers[0] = translator.destination(pair.elements[0], 32);
+  operation.registers[1] = translator.destination(pair.elements[1], 1);
+  operation.members = translator.source(instruction.operands[1], 32);
+  operation.flow = Flow::kWarpSync;
+  operation.handler = run_elect;
+}
+
 // "(n8|n16|...|n256)"
 std::string column_choices() {
   std::string choices = "(";
@@ -254,12 +276,13 @@ std::string column_choices() {
 
 void add_warpgroup_operations(OpcodeTable& table) {
   const std::string product = "wgmma.mma_async.sync.aligned.m64" + column_choices();
-  table.add(product + "k16.f32.bf16.bf16", translate_product<TensorFormat::kBf16>);
-  table.add(product + "k16.f32.f16.f16", translate_product<TensorFormat::kF16>);
-  table.add(product + "k8.f32.tf32.tf32", translate_product<TensorFormat::kTf32>);
+  table.add(product + "k16.f32.bf16.bf16", translate_product<TensorFormat::kBfloat16>);
+  table.add(product + "k16.f32.f16.f16", translate_product<TensorFormat::kHalf>);
+  table.add(product + "k8.f32.tf32.tf32", translate_product<TensorFormat::kTensorFloat>);
   table.add("wgmma.fence.sync.aligned", translate_plain<run_fence>);
   table.add("wgmma.commit_group.sync.aligned", translate_plain<run_commit>);
   table.add("wgmma.wait_group.sync.aligned", translate_wait);
+  table.add("elect.sync", translate_elect);
   table.add("setmaxnreg(.inc|.dec).sync.aligned.u32", translate_setmaxnreg);
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "tests/gpu/emulator/half_float.h"
+#include "tests/gpu/emulator/number_formats.h"
 
 namespace lodestone::ptx {
 namespace {
@@ -20,7 +20,7 @@ std::array<float, 16 * 8> operand_b(TensorFormat format, std::span<const LaneWor
       const auto place = [&b](Element at) -> float& {
         return b[static_cast<std::size_t>(at.row * 8 + at.column)];
       };
-      if (format == TensorFormat::kTf32) {
+      if (format == TensorFormat::kTensorFloat) {
         place(operand_b_tf32(lane, index)) = tensor_element(format, word);
       } else {
         place(operand_b_16bit(lane, index, 0)) = tensor_element(format, word & 0xffffu);
@@ -34,11 +34,11 @@ std::array<float, 16 * 8> operand_b(TensorFormat format, std::span<const LaneWor
 
 float tensor_element(TensorFormat format, std::uint32_t bits) {
   switch (format) {
-    case TensorFormat::kBf16:
+    case TensorFormat::kBfloat16:
       return std::bit_cast<float>(bits << 16);
-    case TensorFormat::kF16:
-      return half_to_float(static_cast<std::uint16_t>(bits));
-    case TensorFormat::kTf32:
+    case TensorFormat::kHalf:
+      return f16_value(static_cast<std::uint16_t>(bits));
+    case TensorFormat::kTensorFloat:
       break;
   }
   return std::bit_cast<float>(bits & kTf32Mask);
@@ -53,7 +53,7 @@ OperandA operand_a(TensorFormat format, std::span<const LaneWords, 4> registers)
     for (int lane = 0; lane < kWarpSize; ++lane) {
       const std::uint32_t word =
           registers[static_cast<std::size_t>(index)][static_cast<std::size_t>(lane)];
-      if (format == TensorFormat::kTf32) {
+      if (format == TensorFormat::kTensorFloat) {
         place(operand_a_tf32(lane, index)) = tensor_element(format, word);
       } else {
         place(operand_a_16bit(lane, index, 0)) = tensor_element(format, word & 0xffffu);

@@ -12,14 +12,14 @@
 
 namespace lodestone::ptx {
 
-enum class TensorFormat : std::uint8_t { kBf16, kF16, kTf32 };
+enum class TensorFormat : std::uint8_t { kBfloat16, kHalf, kTensorFloat };
 
 // Extent of k of one instruction: 256 bits of a row.
 constexpr int tensor_depth(TensorFormat format) {
-  return format == TensorFormat::kTf32 ? 8 : 16;
+  return format == TensorFormat::kTensorFloat ? 8 : 16;
 }
 constexpr int tensor_element_bytes(TensorFormat format) {
-  return format == TensorFormat::kTf32 ? 4 : 2;
+  return format == TensorFormat::kTensorFloat ? 4 : 2;
 }
 
 // The value of the low bits of `bits` (16 of them, or 32 of which tf32 ignores the last 13).
