@@ -76,12 +76,18 @@ Part PartList::operator[](std::int64_t index) const {
 
 void dropped_keys(const AttentionDropout& dropout, const Item& item, Range queries, Range keys,
                   std::uint64_t* bits) {
-  for (std::int64_t q = queries.begin; q < queries.end; ++q, bits += kDroppedWords)
-    for (std::int64_t key = keys.begin; key < keys.end; key += 64)
-      bits[(key - keys.begin) / 64] =
-          words_below(dropout.threshold, dropout.key,
-                      static_cast<std::uint64_t>(dropout.row_keys[item.first_query + q]),
-                      static_cast<std::uint32_t>(key / 4), static_cast<std::uint32_t>(item.head));
+  words_below({.counter = {.key0 = static_cast<std::uint32_t>(dropout.key.value),
+                           .key1 = static_cast<std::uint32_t>(dropout.key.value >> 32),
+                           .row_low = 0,
+                           .row_high = 0,
+                           .first_block = static_cast<std::uint32_t>(keys.begin / 4),
+                           .plane = static_cast<std::uint32_t>(item.head)},
+               .threshold = dropout.threshold,
+               .rows = dropout.row_keys + item.first_query + queries.begin,
+               .row_count = queries.end - queries.begin,
+               .masks = (keys.end - keys.begin + 63) / 64,
+               .mask_stride = kDroppedWords},
+              bits);
 }
 
 }  // namespace lodestone::kernels

@@ -122,11 +122,16 @@ void running_softmax(Real* scores, std::int64_t keys, Real& maximum, Real& sum, 
   sum += added;
 }
 
-// Of one query, tile by tile. Dropped scores become zero.
-template <class Real>
-void drop(const std::uint64_t* dropped, std::int64_t keys, Real* scores) {
-  for (std::int64_t k = 0; k < keys; ++k)
-    scores[k] = dropped[k / 64] >> (k % 64) & 1 ? Real{0} : scores[k];
+// Calls use(k, factor) for every key of a tile: zero where it is dropped, else `kept`. In halves of
+// words, because loops over these vectorise.
+template <class Real, class Use>
+void with_factors(const std::uint64_t* dropped, std::int64_t keys, Real kept, Use&& use) {
+  for (std::int64_t first = 0; first < keys; first += 32) {
+    const auto bits = static_cast<std::uint32_t>(dropped[first / 64] >> (first % 64));
+    const std::int64_t count = std::min<std::int64_t>(32, keys - first);
+#pragma omp simd
+    for (std::int64_t k = 0; k < count; ++k) use(first + k, bits >> k & 1u ? Real{0} : kept);
+  }
 }
 
 // `rows` queries from `first` on against all keys: leaves sums of weights times values.
@@ -148,7 +153,9 @@ void forward_tile(const AttentionForwardArgs& a, const Item& item, std::int64_t 
     for (std::int64_t r = 0; r < rows; ++r) {
       Real* scores = s.scores + r * kTile;
       running_softmax(scores, keys, s.row_maximum[r], s.row_sum[r], s.sums + r * s.width, s.width);
-      if (a.dropout.enabled) drop(s.dropped + r * kDroppedWords, keys, scores);
+      if (a.dropout.enabled)
+        with_factors(s.dropped + r * kDroppedWords, keys, Real{1},
+                     [&](std::int64_t k, Real factor) { scores[k] *= factor; });
     }
     tile_product<Real>({s.scores, kTile, 1}, {s.values + key * s.width, s.width}, {s.sums, s.width},
                        rows, s.width, keys, true);
@@ -193,14 +200,13 @@ void softmax_backward(Real* scores, Real* dscores, std::int64_t keys, Real log_s
 }
 
 template <class Real>
-void softmax_dropout_backward(Real* scores, Real* dscores, const std::uint64_t* dropped,
-                              Real kept_scale, std::int64_t keys, Real log_sum, Real sum_dy_y) {
-  for (std::int64_t k = 0; k < keys; ++k) {
-    const Real factor = dropped[k / 64] >> (k % 64) & 1 ? Real{0} : kept_scale;
+void softmax_dropout_backward(Real* scores, Real* dscores, const std::uint64_t* dropped, Real kept,
+                              std::int64_t keys, Real log_sum, Real sum_dy_y) {
+  with_factors(dropped, keys, kept, [&](std::int64_t k, Real factor) {
     const Real probability = exponential(scores[k] - log_sum);
     dscores[k] = probability * (dscores[k] * factor - sum_dy_y);
     scores[k] = probability * factor;
-  }
+  });
 }
 
 // Scores and their gradients, of `rows` queries from `first` on and keys [key, key + keys).

@@ -18,4 +18,8 @@ void random_words_avx512(const RandomCounter& counter, std::uint32_t* words) {
   random_words_portable(counter, words);
 }
 
+void words_below_avx512(const WordComparison& comparison, std::uint64_t* masks) {
+  words_below_portable(comparison, masks);
+}
+
 }  // namespace lodestone::kernels

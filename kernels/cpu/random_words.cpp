@@ -49,13 +49,25 @@ RandomWords random_words(RandomKey key, std::uint64_t row, std::uint32_t first_b
   return words;
 }
 
-std::uint64_t words_below(std::uint32_t threshold, RandomKey key, std::uint64_t row,
-                          std::uint32_t first_block, std::uint32_t plane) {
-  const RandomWords words = random_words(key, row, first_block, plane);
-  std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < words.size(); ++i)
-    bits |= static_cast<std::uint64_t>(words[i] < threshold) << i;
-  return bits;
+void words_below_portable(const WordComparison& c, std::uint64_t* masks) {
+  RandomCounter counter = c.counter;
+  RandomWords words;
+  for (std::int64_t r = 0; r < c.row_count; ++r)
+    for (std::int64_t m = 0; m < c.masks; ++m) {
+      counter.row_low = static_cast<std::uint32_t>(c.rows[r]);
+      counter.row_high = static_cast<std::uint32_t>(c.rows[r] >> 32);
+      counter.first_block = c.counter.first_block + static_cast<std::uint32_t>(m * kRandomLanes);
+      random_words_portable(counter, words.data());
+      std::uint64_t mask = 0;
+      for (std::size_t i = 0; i < words.size(); ++i)
+        mask |= static_cast<std::uint64_t>(words[i] < c.threshold) << i;
+      masks[r * c.mask_stride + m] = mask;
+    }
+}
+
+void words_below(const WordComparison& comparison, std::uint64_t* masks) {
+  static const auto compare = cpu_features().avx512 ? words_below_avx512 : words_below_portable;
+  compare(comparison, masks);
 }
 
 }  // namespace lodestone::kernels

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace lodestone::kernels {
 namespace {
 
@@ -26,6 +28,32 @@ TEST(RandomWords, AreTheSameOnEveryProcessor) {
                           (std::uint64_t{counter.row_high} << 32) | counter.row_low,
                           counter.first_block, counter.plane);
     EXPECT_EQ(portable, chosen) << some;
+  }
+}
+
+// Bit by bit against the key; masks beyond those asked for must stay.
+TEST(RandomWords, AreComparedInEveryWay) {
+  const RandomKey key = RandomKey::derive(7, 9, 1);
+  const std::vector<std::int64_t> rows{
+      static_cast<std::int64_t>(row_key((std::int64_t{1} << 42) + 5, 2048)), 0, 77};
+  const std::uint32_t first_block = 24, plane = 11, threshold = 0x60000000u;
+  const RandomCounter counter{static_cast<std::uint32_t>(key.value),
+                              static_cast<std::uint32_t>(key.value >> 32),
+                              0,
+                              0,
+                              first_block,
+                              plane};
+  for (const auto compare : {words_below_portable, words_below}) {
+    std::vector<std::uint64_t> masks(9, 42);
+    compare({counter, threshold, rows.data(), 3, 2, 3}, masks.data());
+    for (std::size_t r = 0; r < 3; ++r) {
+      EXPECT_EQ(masks[3 * r + 2], 42u);
+      for (std::uint32_t i = 0; i < 128; ++i)
+        ASSERT_EQ((masks[3 * r + i / 64] >> (i % 64) & 1) == 1,
+                  key.at(static_cast<std::uint64_t>(rows[r]), first_block + i / 4, plane)[i % 4] <
+                      threshold)
+            << "row " << r << ", word " << i;
+    }
   }
 }
 
