@@ -133,14 +133,20 @@ Group open_mapping(File& file, const std::string& mapping, const std::string& me
   return group;
 }
 
+// One number per entry of the matrix: contiguous when their count is known, else compressed.
+Dataset create_entries(Group& matrix, const char* name, std::optional<std::int64_t> count) {
+  if (count) return matrix.create_contiguous<std::int32_t>(name, {*count});
+  return matrix.create_chunked<std::int32_t>(name, {0}, kChunkEntries, kDeflateLevel);
+}
+
 // The file to which cells are appended, open.
 struct CellFile {
   CellFile(const std::filesystem::path& path, const std::vector<GeneRecord>& genes,
-           const std::vector<VarColumn>& columns)
+           const std::vector<VarColumn>& columns, std::optional<std::int64_t> entries)
       : file(File::create(path)),
         matrix(file.create_group("X")),
-        data(matrix.create_chunked<std::int32_t>("data", {0}, kChunkEntries, kDeflateLevel)),
-        indices(matrix.create_chunked<std::int32_t>("indices", {0}, kChunkEntries, kDeflateLevel)) {
+        data(create_entries(matrix, "data", entries)),
+        indices(create_entries(matrix, "indices", entries)) {
     set_encoding(file, "anndata", "0.1.0");
     for (const char* name : {"layers", "obsm", "obsp", "uns", "varm", "varp"})
       create_mapping(file, name);
@@ -171,22 +177,32 @@ struct StreamedFile {
 
 struct H5adWriter::Impl {
   Impl(const std::filesystem::path& path, const std::vector<GeneRecord>& genes_given,
-       const std::vector<VarColumn>& var)
+       const std::vector<VarColumn>& var, std::optional<std::int64_t> entries_given)
       : target(path),
         streamed(staging_path(path)),
         genes(genes_given.size()),
-        open(std::make_unique<CellFile>(streamed.path, genes_given, var)) {}
+        entries(entries_given),
+        open(std::make_unique<CellFile>(streamed.path, genes_given, var, entries)) {}
+
+  // `values` are entries number `from` and following.
+  void write(Dataset& dataset, std::int64_t from, std::span<const std::int32_t> values) const {
+    if (entries)
+      dataset.write_rows(from, values);
+    else
+      dataset.append(values);
+  }
 
   std::filesystem::path target;
   StreamedFile streamed;
   std::size_t genes;
-  std::unique_ptr<CellFile> open;  // until finish()
+  std::optional<std::int64_t> entries;  // of the whole matrix, when it is not compressed
+  std::unique_ptr<CellFile> open;       // until finish()
   std::vector<std::int64_t> offsets = {0};
 };
 
 H5adWriter::H5adWriter(const std::filesystem::path& path, const std::vector<GeneRecord>& genes,
-                       const std::vector<VarColumn>& var)
-    : impl_(std::make_unique<Impl>(path, genes, var)) {}
+                       const std::vector<VarColumn>& var, std::optional<std::int64_t> entries)
+    : impl_(std::make_unique<Impl>(path, genes, var, entries)) {}
 
 H5adWriter::~H5adWriter() = default;
 
@@ -210,9 +226,9 @@ void H5adWriter::append(const CellBlock& block) {
           "{}: gene {} is outside [0, {})", target, block.genes[i], impl_->genes);
     counts.push_back(static_cast<std::int32_t>(count));
   }
-  impl_->open->data.append<std::int32_t>(counts);
-  impl_->open->indices.append<std::int32_t>(block.genes);
   const std::int64_t entries = impl_->offsets.back();
+  impl_->write(impl_->open->data, entries, counts);
+  impl_->write(impl_->open->indices, entries, block.genes);
   for (std::size_t cell = 1; cell < block.offsets.size(); ++cell)
     impl_->offsets.push_back(entries + block.offsets[cell]);
 }
@@ -223,6 +239,9 @@ void H5adWriter::finish(const std::vector<std::string>& cell_ids,
   const auto cells = static_cast<std::int64_t>(impl_->offsets.size()) - 1;
   check(static_cast<std::int64_t>(cell_ids.size()) == cells, "{}: {} cell ids for {} cells",
         impl_->target.string(), cell_ids.size(), cells);
+  check(!impl_->entries || *impl_->entries == impl_->offsets.back(),
+        "{}: {} entries were announced and {} appended", impl_->target.string(),
+        impl_->entries.value_or(0), impl_->offsets.back());
   std::vector<std::string> columns;
   columns.reserve(obs.size());
   for (const ObsColumn& column : obs) columns.push_back(column.name);

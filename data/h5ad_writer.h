@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,12 +17,13 @@ struct VarColumn {
   std::vector<std::string> values;  // [genes]
 };
 
-// Streams cells of integer counts to a new file: X is csr_matrix, int32 data, gzip. Published whole
-// by finish(); without it nothing is left behind.
+// Streams cells of integer counts to a new file: X is csr_matrix, int32 data; gzip or, when the
+// number of its entries is given, contiguous and uncompressed. Published whole by finish(); without
+// it nothing is left behind.
 class H5adWriter {
  public:
   H5adWriter(const std::filesystem::path& path, const std::vector<GeneRecord>& genes,
-             const std::vector<VarColumn>& var);
+             const std::vector<VarColumn>& var, std::optional<std::int64_t> entries = {});
   ~H5adWriter();
   void append(const CellBlock& block);  // block.first_cell must be the number appended so far
   // obs: one entry per cell appended, written as categoricals.

@@ -5,18 +5,28 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "data/block_spool.h"
 #include "data/gene_id.h"
 #include "data/h5ad_writer.h"
 #include "data/simulated_cells.h"
 #include "data/simulation_truth.h"
+#include "data/work_folder.h"
+#include "engine/config/config.h"
+#include "engine/core/check.h"
+#include "engine/core/log.h"
 #include "engine/io/files.h"
 
 namespace lodestone {
 namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
 
 constexpr std::int64_t kValuesPerBlock = 1'000'000;  // cells x genes made at once
 
@@ -26,7 +36,8 @@ std::vector<std::string> numbered(const char* stem, std::int64_t count) {
   return names;
 }
 
-H5adWriter open_writer(const std::filesystem::path& path, const SimulatedGenome& genome) {
+H5adWriter open_writer(const std::filesystem::path& path, const SimulatedGenome& genome,
+                       std::optional<std::int64_t> entries) {
   std::vector<GeneRecord> genes;
   VarColumn symbols{"gene_symbol", {}}, biotypes{"biotype", {}};
   for (const Gene& gene : genome.genes) {
@@ -34,7 +45,7 @@ H5adWriter open_writer(const std::filesystem::path& path, const SimulatedGenome&
     symbols.values.push_back(gene.symbol);
     biotypes.values.push_back(gene.biotype);
   }
-  return H5adWriter(path, genes, {symbols, biotypes});
+  return H5adWriter(path, genes, {symbols, biotypes}, entries);
 }
 
 void remember(SimulatedCellTable& table, const SimulatedCell& cell) {
@@ -67,29 +78,11 @@ std::vector<ObsColumn> obs_of(const SimulationConfig& config, const SimulatedWor
       dose};
 }
 
-SimulatedCellTable write_cells(const SimulationConfig& config, const SimulatedWorld& world,
-                               Species species, const std::filesystem::path& path,
-                               const SimulationProgress& progress, SimulationReport& report) {
-  const SimulatedGenome& genome = world.genomes[static_cast<std::size_t>(species)];
-  H5adWriter writer = open_writer(path, genome);
+SimulatedCellTable cell_table(const SimulationConfig& config, const SimulatedWorld& world,
+                              Species species) {
   SimulatedCellTable table;
-  std::vector<std::string> ids;
-  const std::int64_t block_cells = std::max<std::int64_t>(1, kValuesPerBlock / config.genes);
-  for (std::int64_t first = 0; first < config.cells; first += block_cells) {
-    std::vector<SimulatedCell> cells;
-    for (std::int64_t cell = first; cell < std::min(config.cells, first + block_cells); ++cell) {
-      cells.push_back(simulate_cell(config, world, species, cell));
-      remember(table, cells.back());
-      ids.push_back(fmt::format("{}_{}", name_of(species), cell + 1));
-    }
-    const CellBlock block = simulate_counts(config, genome, first, cells);
-    report.cells += block.cells();
-    report.values += static_cast<std::int64_t>(block.counts.size());
-    report.counts = std::accumulate(block.counts.begin(), block.counts.end(), report.counts);
-    writer.append(block);
-    if (progress) progress(report.cells, 2 * config.cells);
-  }
-  writer.finish(ids, obs_of(config, world, species, table));
+  for (std::int64_t cell = 0; cell < config.cells; ++cell)
+    remember(table, simulate_cell(config, world, species, cell));
   return table;
 }
 
@@ -113,24 +106,145 @@ std::string ortholog_rows(const SimulatedWorld& world) {
   return text;
 }
 
+json state_of(const SpoolMark& mark) {
+  return {{"blocks", mark.blocks},
+          {"cells", mark.cells},
+          {"entries", mark.entries},
+          {"bytes", mark.bytes},
+          {"digest", mark.digest}};
+}
+
+SpoolMark mark_of(const json& state) {
+  return {state["blocks"], state["cells"], state["entries"], state["bytes"], state["digest"]};
+}
+
+// One species after the other: its counts are spooled in blocks, then become an h5ad file. The work
+// folder's state: "finished", by species, and "spool", of the one that is under way.
+class SimulateJob {
+ public:
+  SimulateJob(const SimulationConfig& config, const SimulateOptions& options,
+              const SimulationProgress& progress, WorkFolder& work)
+      : config_(config),
+        options_(options),
+        progress_(progress),
+        work_(work),
+        world_(make_world(config)) {}
+
+  SimulationReport run() {
+    std::array<SimulatedCellTable, 2> tables;
+    for (const SimulatedGenome& genome : world_.genomes) {
+      const std::string name(name_of(genome.species));
+      SimulatedCellTable& table = tables[static_cast<std::size_t>(genome.species)];
+      table = cell_table(config_, world_, genome.species);
+      if (!is_finished(name)) make_species(genome, table);
+      const json finished = work_.state()["finished"][name];
+      report_.cells += config_.cells;
+      report_.values += finished["values"].get<std::int64_t>();
+      report_.counts += finished["counts"].get<double>();
+      write_text(work_.output() / ("genes_" + name + ".tsv"), gene_rows(genome));
+    }
+    write_text(work_.output() / "orthologs.tsv", ortholog_rows(world_));
+    write_truth(work_.output() / "truth.h5", config_, world_, tables);
+    return report_;
+  }
+
+ private:
+  fs::path cells_path(const std::string& species) const {
+    return work_.output() / (species + ".h5ad");
+  }
+  bool is_finished(const std::string& species) const;
+  void make_species(const SimulatedGenome& genome, const SimulatedCellTable& table);
+  void spool_counts(const SimulatedGenome& genome, BlockSpool& spool);
+  json write_cells(const SimulatedGenome& genome, const SimulatedCellTable& table,
+                   const BlockSpool& spool) const;
+
+  const SimulationConfig& config_;
+  const SimulateOptions& options_;
+  const SimulationProgress& progress_;
+  WorkFolder& work_;
+  SimulatedWorld world_;
+  SimulationReport report_;
+};
+
+bool SimulateJob::is_finished(const std::string& species) const {
+  const json finished = work_.state().value("finished", json::object());
+  return finished.contains(species) && fs::exists(cells_path(species)) &&
+         hash_file(cells_path(species)) == finished[species]["hash"];
+}
+
+void SimulateJob::make_species(const SimulatedGenome& genome, const SimulatedCellTable& table) {
+  const std::string name(name_of(genome.species));
+  const fs::path spool_path = work_.path() / (name + ".blocks");
+  json state = work_.state();
+  BlockSpool spool(spool_path);
+  const bool is_begun = state.contains("spool") && state["spool"]["species"] == name;
+  const SpoolMark mark = is_begun ? mark_of(state["spool"]) : SpoolMark{};
+  if (!spool.continue_from(mark))
+    log::warning("{}: was changed; simulates the {} cells again", spool_path.string(), name);
+  else if (mark.cells > 0)
+    log::info("{}: continues after {} cell {}", work_.path().string(), name, mark.cells);
+  spool_counts(genome, spool);
+  state["finished"][name] = write_cells(genome, table, spool);
+  state.erase("spool");
+  work_.save(std::move(state));
+  fs::remove(spool_path);
+}
+
+void SimulateJob::spool_counts(const SimulatedGenome& genome, BlockSpool& spool) {
+  const std::string name(name_of(genome.species));
+  const std::int64_t block_cells = std::max<std::int64_t>(1, kValuesPerBlock / config_.genes);
+  json state = work_.state();
+  BackgroundSaves saves(work_, options_.save_cells, [&] { spool.sync(); });
+  while (spool.mark().cells < config_.cells) {
+    const std::int64_t first = spool.mark().cells;
+    std::vector<SimulatedCell> cells;
+    for (std::int64_t cell = first; cell < std::min(config_.cells, first + block_cells); ++cell)
+      cells.push_back(simulate_cell(config_, world_, genome.species, cell));
+    spool.append(simulate_counts(config_, genome, first, cells));
+    if (progress_) progress_(report_.cells + spool.mark().cells, 2 * config_.cells);
+    state["spool"] = state_of(spool.mark());
+    state["spool"]["species"] = name;
+    saves.offer(spool.mark().cells, state);
+  }
+  saves.finish();
+}
+
+// Returns what is to be kept of it.
+json SimulateJob::write_cells(const SimulatedGenome& genome, const SimulatedCellTable& table,
+                              const BlockSpool& spool) const {
+  const std::string name(name_of(genome.species));
+  std::optional<std::int64_t> entries;
+  if (!options_.compress) entries = spool.mark().entries;
+  H5adWriter writer = open_writer(cells_path(name), genome, entries);
+  double counts = 0;
+  spool.for_each([&](const CellBlock& block) {
+    counts = std::accumulate(block.counts.begin(), block.counts.end(), counts);
+    writer.append(block);
+  });
+  std::vector<std::string> ids;
+  for (std::int64_t cell = 1; cell <= config_.cells; ++cell)
+    ids.push_back(fmt::format("{}_{}", name, cell));
+  writer.finish(ids, obs_of(config_, world_, genome.species, table));
+  return {
+      {"hash", hash_file(cells_path(name))}, {"values", spool.mark().entries}, {"counts", counts}};
+}
+
+json job_of(SimulationConfig config, const SimulateOptions& options) {
+  return {{"job", "simulate"},
+          {"settings", json::parse(config::to_json(config::fields_of(config)))},
+          {"seed", config.seed},
+          {"compress", options.compress}};
+}
+
 }  // namespace
 
-SimulationReport simulate(const SimulationConfig& config, const std::filesystem::path& directory,
-                          bool replace, const SimulationProgress& progress) {
+SimulationReport simulate(const SimulationConfig& config, const fs::path& directory,
+                          const SimulateOptions& options, const SimulationProgress& progress) {
   check_simulation(config);
-  const SimulatedWorld world = make_world(config);
-  SimulationReport report;
-  publish_directory(directory, replace, [&](const std::filesystem::path& staged) {
-    std::array<SimulatedCellTable, 2> cells;
-    for (const SimulatedGenome& genome : world.genomes) {
-      const std::string name(name_of(genome.species));
-      cells[static_cast<std::size_t>(genome.species)] =
-          write_cells(config, world, genome.species, staged / (name + ".h5ad"), progress, report);
-      write_text(staged / ("genes_" + name + ".tsv"), gene_rows(genome));
-    }
-    write_text(staged / "orthologs.tsv", ortholog_rows(world));
-    write_truth(staged / "truth.h5", config, world, cells);
-  });
+  check(options.save_cells > 0, "save_cells is {}, expected at least 1", options.save_cells);
+  WorkFolder work(directory, options.replace, job_of(config, options));
+  const SimulationReport report = SimulateJob(config, options, progress, work).run();
+  work.publish();
   return report;
 }
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <future>
 #include <optional>
 #include <utility>
 
@@ -69,35 +68,6 @@ json job_of(Sources files, const Vocabulary& vocabulary, TokenizeConfig config) 
                              {"genes", source->genes().size()}});
   return job;
 }
-
-// Makes finished work durable while the next is done.
-class BackgroundSaves {
- public:
-  BackgroundSaves(WorkFolder& work, const TokenDirectoryWriter& writer, std::int64_t interval)
-      : work_(work), writer_(writer), interval_(interval) {}
-  // Every `interval` cells, unless the disk still has the last save to write.
-  void offer(std::int64_t cells, json state) {
-    if (cells - saved_cells_ < interval_) return;
-    using namespace std::chrono_literals;
-    if (running_.valid() && running_.wait_for(0s) != std::future_status::ready) return;
-    finish();
-    saved_cells_ = cells;
-    running_ = std::async(std::launch::async, [this, kept = std::move(state)] {
-      writer_.sync();
-      work_.save(kept);
-    });
-  }
-  // Rethrows what a save has thrown.
-  void finish() {
-    if (running_.valid()) running_.get();
-  }
-
- private:
-  WorkFolder& work_;
-  const TokenDirectoryWriter& writer_;
-  std::int64_t interval_, saved_cells_ = 0;
-  std::future<void> running_;  // its destructor waits
-};
 
 class TokenizeJob {
  public:
@@ -287,7 +257,7 @@ void TokenizeJob::write_tokens() {
   std::optional<TokenDirectoryWriter> writer;
   if (!take_up(writer, options)) writer.emplace(work_.output(), options, plan());
   {
-    BackgroundSaves saves(work_, *writer, config_.save_cells);
+    BackgroundSaves saves(work_, config_.save_cells, [&] { writer->sync(); });
     for (CheckedFile& file : checked_) write_file(file, *writer, saves);
     saves.finish();
   }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -113,6 +114,22 @@ WorkFolder::~WorkFolder() {
     fs::remove_all(path_, failure);
     if (failure) log::warning("{}: cannot remove: {}", path_.string(), failure.message());
   }
+}
+
+void BackgroundSaves::offer(std::int64_t done, json state) {
+  using namespace std::chrono_literals;
+  if (done - saved_ < interval_) return;
+  if (running_.valid() && running_.wait_for(0s) != std::future_status::ready) return;
+  finish();
+  saved_ = done;
+  running_ = std::async(std::launch::async, [this, kept = std::move(state)] {
+    sync_();
+    work_.save(kept);
+  });
+}
+
+void BackgroundSaves::finish() {
+  if (running_.valid()) running_.get();
 }
 
 json identity_of_file(const fs::path& path) {

@@ -3,8 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 namespace lodestone {
 
@@ -60,6 +63,24 @@ class WorkFolder {
   nlohmann::json job_, state_ = nlohmann::json::object();
   Lock lock_;
   bool published_ = false;
+};
+
+// Saves a job's state now and then, by a thread, while the job goes on.
+class BackgroundSaves {
+ public:
+  // `sync` puts on the disk what the state speaks of.
+  BackgroundSaves(WorkFolder& work, std::int64_t interval, std::function<void()> sync)
+      : work_(work), interval_(interval), sync_(std::move(sync)) {}
+  // `done` counts up. Saves every `interval`, unless the disk is still busy with the last save.
+  void offer(std::int64_t done, nlohmann::json state);
+  // Waits, and rethrows what a save has thrown.
+  void finish();
+
+ private:
+  WorkFolder& work_;
+  std::int64_t interval_, saved_ = 0;
+  std::function<void()> sync_;
+  std::future<void> running_;  // its destructor waits
 };
 
 // What says that an input is still the same: its path, size and time of change.

@@ -42,13 +42,13 @@ SimulationConfig small_config() {
 TEST(Simulator, TheSameSeedGivesTheSameBytesAndAnotherOthers) {
   const TemporaryFolder folder;
   SimulationConfig config = small_config();
-  const SimulationReport report = simulate(config, folder / "a", false);
+  const SimulationReport report = simulate(config, folder / "a");
   EXPECT_EQ(report.cells, 240);
   // HDF5 would store times in seconds.
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));
-  simulate(config, folder / "b", false);
+  simulate(config, folder / "b");
   config.seed = 43;
-  simulate(config, folder / "c", false);
+  simulate(config, folder / "c");
   std::set<std::string> found;
   for (const auto& entry : fs::directory_iterator(folder / "a"))
     found.insert(entry.path().filename().string());
@@ -64,7 +64,7 @@ TEST(Simulator, TheSameSeedGivesTheSameBytesAndAnotherOthers) {
 TEST(Simulator, WritesCellsWithLabelsAndCounts) {
   const TemporaryFolder folder;
   const SimulationConfig config = small_config();
-  const SimulationReport report = simulate(config, folder / "out", false);
+  const SimulationReport report = simulate(config, folder / "out");
   double counts = 0;
   for (const char* species : {"human", "mouse"}) {
     const auto source = open_cells(folder / "out" / (std::string(species) + ".h5ad"), {});
@@ -96,7 +96,7 @@ TEST(Simulator, ManyBlocksAreOneMatrix) {
   config.cells = 70;
   config.genes = 20'000;
   std::vector<std::int64_t> seen;
-  simulate(config, folder / "out", false, [&](std::int64_t done, std::int64_t total) {
+  simulate(config, folder / "out", {}, [&](std::int64_t done, std::int64_t total) {
     EXPECT_EQ(total, 140);
     seen.push_back(done);
   });
@@ -106,7 +106,7 @@ TEST(Simulator, ManyBlocksAreOneMatrix) {
 
 TEST(Simulator, WritesTablesThatTheReadersTake) {
   const TemporaryFolder folder;
-  simulate(small_config(), folder / "out", false);
+  simulate(small_config(), folder / "out");
   const OrthologTable orthologs = read_ortholog_table(folder / "out" / "orthologs.tsv");
   EXPECT_EQ(orthologs.one_to_one.size(), 120u);
   EXPECT_GT(orthologs.not_one_to_one, 0);
@@ -120,7 +120,7 @@ TEST(Simulator, WritesTablesThatTheReadersTake) {
 
 TEST(Simulator, WritesTheTruth) {
   const TemporaryFolder folder;
-  simulate(small_config(), folder / "out", false);
+  simulate(small_config(), folder / "out");
   const hdf5::File truth = hdf5::File::open(folder / "out" / "truth.h5");
   EXPECT_EQ(truth.dataset("homologues/human").rows(), 120);
   for (const std::string species : {"human", "mouse"}) {
@@ -149,18 +149,18 @@ TEST(Simulator, RefusesBadOptionsAndAnExistingDirectory) {
   SimulationConfig config = small_config();
   config.cells = -1;
   expect_error(ErrorKind::kInvalidArgument, "cells must be",
-               [&] { simulate(config, folder / "out", false); });
+               [&] { simulate(config, folder / "out"); });
   EXPECT_FALSE(fs::exists(folder / "out"));
-  simulate(small_config(), folder / "out", false);
+  simulate(small_config(), folder / "out");
   expect_error(ErrorKind::kInvalidArgument, "out",
-               [&] { simulate(small_config(), folder / "out", false); });
-  EXPECT_NO_THROW(simulate(small_config(), folder / "out", true));
+               [&] { simulate(small_config(), folder / "out"); });
+  EXPECT_NO_THROW(simulate(small_config(), folder / "out", {.replace = true}));
 }
 
 TEST(Simulator, PythonsAnndataOpensIt) {
   if (!testing::has_anndata()) GTEST_SKIP() << testing::python() << " has no anndata";
   const TemporaryFolder folder;
-  const SimulationReport report = simulate(small_config(), folder / "out", false);
+  const SimulationReport report = simulate(small_config(), folder / "out");
   std::ofstream(folder / "check.py") << R"(
 import sys, anndata
 total = 0

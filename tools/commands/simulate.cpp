@@ -9,13 +9,16 @@ namespace {
 
 struct SimulateSettings {
   std::string out;
-  bool replace = false;
+  SimulateOptions output;
   SimulationConfig simulation;
 
   template <class Visitor>
   void fields(Visitor& visit) {
     visit("out", out, "directory to write");
-    visit("replace", replace, "replace the directory when it exists");
+    visit("replace", output.replace, "replace the directory when it exists");
+    visit("compress", output.compress, "counts as gzip, else plain");
+    visit("save_cells", output.save_cells,
+          "cells after which a run that is cut short can continue");
     simulation.fields(visit);
   }
   void validate() const { check_simulation(simulation); }
@@ -26,7 +29,7 @@ void simulate_cells(const SimulateSettings& settings, Run& run) {
   simulation.seed = run.seed();
   Progress progress = run.progress("simulate", "cells");
   const SimulationReport report =
-      simulate(simulation, settings.out, settings.replace, progress.callback());
+      simulate(simulation, settings.out, settings.output, progress.callback());
   const double cells = static_cast<double>(report.cells);
   const double mean_counts = report.counts / cells;
   const double mean_genes = static_cast<double>(report.values) / cells;
