@@ -12,6 +12,7 @@ engine: engine kernels
 model: model engine
 data: data engine model/batch
 train: train model data engine kernels
+bench: bench train model data engine kernels
 '
 status=0
 while IFS= read -r file; do
@@ -30,5 +31,5 @@ while IFS= read -r file; do
     kernels/cuda/* | engine/core/cuda.* | engine/memory/cuda_allocator.cpp | engine/dist/nccl_communicator.cpp) ;;
     *) grep -nE '^#include <(cuda|nccl|cublas|cudnn)' "$file" && { echo "$file must not include CUDA headers"; status=1; } ;;
   esac
-done < <(find engine kernels model data train \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) 2>/dev/null)
+done < <(find engine kernels model data train bench \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) 2>/dev/null)
 exit $status

@@ -1,11 +1,12 @@
 #include <malloc.h>
 
+#include "engine/memory/caching_allocator.h"
 #include "tools/commands/commands.h"
 
 namespace {
 
-// Activations come and go every step. By default the C library gives blocks above 32 MiB back to
-// the system each time, and half of a step would be page faults.
+// By default the C library gives blocks above 32 MiB back to the system each time; what does not
+// pass through our allocator (the product library's buffers, vectors) would be page faults anew.
 void keep_memory() {
   constexpr int kLarge = 1 << 30;
   mallopt(M_MMAP_THRESHOLD, kLarge);
@@ -18,6 +19,9 @@ void keep_memory() {
 int main(int argc, char** argv) {
   using namespace lodestone::tools;
   keep_memory();
+  const lodestone::Device cpu = lodestone::Device::cpu();
+  lodestone::CachingAllocator cache(lodestone::allocator(cpu));
+  const lodestone::AllocatorScope scope(cpu, cache);
   CommandLine line;
   add_doctor(line);
   add_simulate(line);
@@ -31,6 +35,7 @@ int main(int argc, char** argv) {
   add_infer(line);
   add_embed(line);
   add_evaluate(line);
+  add_bench(line);
   add_report(line);
   return line.run(argc, argv);
 }

@@ -120,11 +120,15 @@ CLI::App* CommandLine::Impl::make_app(const CommandText& text) {
     const auto found =
         app.get_subcommands([&](CLI::App* known) { return known->get_name() == group; });
     parent = found.empty() ? nullptr : found.front();
+    const bool is_command = std::any_of(entries.begin(), entries.end(),
+                                        [&](const auto& entry) { return entry->app == parent; });
     if (!parent) parent = app.add_subcommand(group)->group("Commands");
-    const std::string known_names = parent->get_description();
-    parent->description(known_names.empty() ? text.summary : known_names + "; " + text.summary);
-    parent->require_subcommand(1);
-    parent->footer(fmt::format("lodestone {} COMMAND --help tells more.", group));
+    if (!is_command) {
+      const std::string known_names = parent->get_description();
+      parent->description(known_names.empty() ? text.summary : known_names + "; " + text.summary);
+      parent->require_subcommand(1);
+      parent->footer(fmt::format("lodestone {} COMMAND --help tells more.", group));
+    }
     name = name.substr(space + 1);
   }
   CLI::App* made = parent->add_subcommand(name, text.summary);
@@ -368,7 +372,7 @@ int CommandLine::run(int argc, const char* const* argv) {
   const int code = exit_code_of([&] {
     if (const std::optional<int> ended = impl_->parse(argc, argv)) return *ended;
     for (const auto& entry : impl_->entries) {
-      if (!entry->app->parsed()) continue;
+      if (!entry->app->parsed() || !entry->app->get_subcommands().empty()) continue;
       impl_->resolve(*entry);
       return impl_->execute(*entry);
     }

@@ -41,7 +41,7 @@ namespace lodestone::tools {
 
 // Lists name fields of the settings struct.
 struct CommandText {
-  std::string name;         // "tokenize"; "priors import" is a command of the group "priors"
+  std::string name;         // "tokenize"; "priors import" belongs to the group, or command, "priors"
   std::string summary;      // one line in the list of commands
   std::string description;  // what it reads, does and writes; examples
   std::vector<std::string> positionals = {};  // given without a flag, in this order

@@ -16,6 +16,7 @@ void add_export(CommandLine& line);
 void add_infer(CommandLine& line);
 void add_embed(CommandLine& line);
 void add_evaluate(CommandLine& line);
+void add_bench(CommandLine& line);
 void add_report(CommandLine& line);
 
 }  // namespace lodestone::tools

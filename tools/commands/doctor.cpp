@@ -15,6 +15,7 @@
 #include "engine/core/threads.h"
 #include "tools/build_info.h"
 #include "tools/commands/commands.h"
+#include "tools/machine.h"
 #include "tools/table.h"
 
 namespace lodestone::tools {
@@ -52,19 +53,6 @@ std::string_view name_of(State state) {
   return "?";
 }
 
-// The value of the first line "KEY : value" or "KEY: value" of a file of /proc.
-std::optional<std::string> proc_value(const char* file, std::string_view key) {
-  std::ifstream lines(file);
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(key)) continue;
-    const std::size_t colon = line.find(':');
-    if (colon == std::string::npos) continue;
-    const std::size_t value = line.find_first_not_of(" \t", colon + 1);
-    return value == std::string::npos ? "" : line.substr(value);
-  }
-  return std::nullopt;
-}
-
 std::optional<std::uint64_t> number_in(const char* file) {
   std::uint64_t number = 0;
   if (std::ifstream stream(file); stream >> number) return number;
@@ -92,7 +80,7 @@ std::vector<Finding> cpu_findings() {
     return std::find(features.begin(), features.end(), name) != features.end();
   };
   std::vector<Finding> findings;
-  findings.push_back({"CPU", proc_value("/proc/cpuinfo", "model name").value_or("unknown")});
+  findings.push_back({"CPU", processor_name()});
   findings.push_back({"cores", fmt::format("{}; {} threads used",
                                            std::thread::hardware_concurrency(), thread_count())});
   findings.push_back({"CPU features", fmt::format("{}", fmt::join(features, " "))});
