@@ -1,5 +1,7 @@
 #include "kernels/dropout_residual_layer_norm.h"
 
+#include <utility>
+
 #include "engine/core/check.h"
 #include "engine/ops.h"
 #include "engine/ops/dropout_mask.h"
@@ -23,6 +25,37 @@ void check_arguments(const Tensor& x, const Tensor& residual, const Tensor& weig
   check_tensor(kName, "bias", bias, {x.shape()[1]}, x.dtype());
 }
 
+// What the backward keeps. Neither x nor the residual: it needs only their sum.
+struct Kept {
+  Tensor sum, weight, mean, rstd;
+  Tensor row_keys;  // owns what `mask` points to
+  kernels::DropoutMask mask;
+};
+
+Backward backward_of(Kept kept) {
+  return [kept = std::move(kept)](const Tensor& dy, Grads& grads) {
+    const std::int64_t rows = dy.shape()[0], cols = dy.shape()[1];
+    const DType wide = accumulation_type(dy.dtype());
+    Tensor parts = Tensor::empty({kernels::row_blocks(rows), 2, cols}, wide, dy.device());
+    kernels::launch(
+        kernels::DropoutResidualLayerNormBackwardArgs{.dy = dy.data(),
+                                                      .sum = kept.sum.data(),
+                                                      .weight = kept.weight.data(),
+                                                      .mean = kept.mean.data(),
+                                                      .rstd = kept.rstd.data(),
+                                                      .dx = grads.want(0, dy.dtype()),
+                                                      .dresidual = grads.want(1, dy.dtype()),
+                                                      .dweight = grads.want(2, wide),
+                                                      .dbias = grads.want(3, wide),
+                                                      .parts = parts.data(),
+                                                      .rows = rows,
+                                                      .cols = cols,
+                                                      .mask = kept.mask,
+                                                      .dtype = dy.dtype()},
+        dy.device());
+  };
+}
+
 }  // namespace
 
 Var dropout_residual_layer_norm(const Var& x, const Var& residual, const Var& weight,
@@ -35,7 +68,6 @@ Var dropout_residual_layer_norm(const Var& x, const Var& residual, const Var& we
   const kernels::DropoutMask mask = checked_mask(kName, dropout, rows);
 
   Tensor y = Tensor::empty_like(x_in);
-  // Neither x nor the residual is kept: the backward needs only their sum.
   Tensor sum = Var::records({x, residual, weight, bias}) ? Tensor::empty_like(y) : y;
   Tensor mean = Tensor::empty({rows}, wide, x_in.device());
   Tensor rstd = Tensor::empty({rows}, wide, x_in.device());
@@ -53,31 +85,9 @@ Var dropout_residual_layer_norm(const Var& x, const Var& residual, const Var& we
                                                                .mask = mask,
                                                                .dtype = dtype},
                   x_in.device());
-
-  // `row_keys` owns what `mask` points to.
   const Tensor row_keys = mask.enabled ? dropout.row_keys : Tensor();
-  return Var::record(
-      kName, y, {x, residual, weight, bias},
-      [sum, w, mean, rstd, row_keys, mask, rows, cols](const Tensor& dy, Grads& grads) {
-        const DType sums = accumulation_type(dy.dtype());
-        Tensor parts = Tensor::empty({kernels::row_blocks(rows), 2, cols}, sums, dy.device());
-        kernels::launch(
-            kernels::DropoutResidualLayerNormBackwardArgs{.dy = dy.data(),
-                                                          .sum = sum.data(),
-                                                          .weight = w.data(),
-                                                          .mean = mean.data(),
-                                                          .rstd = rstd.data(),
-                                                          .dx = grads.want(0, dy.dtype()),
-                                                          .dresidual = grads.want(1, dy.dtype()),
-                                                          .dweight = grads.want(2, sums),
-                                                          .dbias = grads.want(3, sums),
-                                                          .parts = parts.data(),
-                                                          .rows = rows,
-                                                          .cols = cols,
-                                                          .mask = mask,
-                                                          .dtype = dy.dtype()},
-            dy.device());
-      });
+  return Var::record(kName, y, {x, residual, weight, bias},
+                     backward_of({sum, w, mean, rstd, row_keys, mask}));
 }
 
 }  // namespace lodestone

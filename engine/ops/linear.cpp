@@ -23,6 +23,29 @@ void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias) 
         name_of(bias.dtype()), bias.shape().text());
 }
 
+// `pre_activation` is undefined without GELU.
+Backward backward_of(const Tensor& x, const Tensor& weight, const Tensor& pre_activation) {
+  return [x, weight, pre_activation](const Tensor& dy, Grads& grads) {
+    const bool gelu = pre_activation.defined();
+    Tensor dpre_activation = gelu ? Tensor::empty_like(dy) : Tensor();
+    const DType wide = accumulation_type(dy.dtype());
+    kernels::launch(kernels::LinearBackwardArgs{.dy = dy.data(),
+                                                .x = x.data(),
+                                                .weight = weight.data(),
+                                                .pre_activation = pre_activation.data(),
+                                                .dpre_activation = dpre_activation.data(),
+                                                .dx = grads.want(0, dy.dtype()),
+                                                .dweight = grads.want(1, wide),
+                                                .dbias = grads.want(2, wide),
+                                                .rows = x.shape()[0],
+                                                .in = x.shape()[1],
+                                                .out = weight.shape()[0],
+                                                .gelu = gelu,
+                                                .dtype = dy.dtype()},
+                    dy.device());
+  };
+}
+
 }  // namespace
 
 Var linear(const Var& x, const Var& weight, const Var& bias, Activation activation) {
@@ -47,28 +70,8 @@ Var linear(const Var& x, const Var& weight, const Var& bias, Activation activati
                                              .gelu = gelu,
                                              .dtype = x_in.dtype()},
                   x_in.device());
-  if (!gelu) pre_activation = Tensor();
-
-  return Var::record(
-      "linear", y, {x, weight, bias},
-      [x_in, w, pre_activation, gelu, rows, in, out](const Tensor& dy, Grads& grads) {
-        Tensor dpre_activation = gelu ? Tensor::empty_like(dy) : Tensor();
-        const DType wide = accumulation_type(dy.dtype());
-        kernels::launch(kernels::LinearBackwardArgs{.dy = dy.data(),
-                                                    .x = x_in.data(),
-                                                    .weight = w.data(),
-                                                    .pre_activation = pre_activation.data(),
-                                                    .dpre_activation = dpre_activation.data(),
-                                                    .dx = grads.want(0, dy.dtype()),
-                                                    .dweight = grads.want(1, wide),
-                                                    .dbias = grads.want(2, wide),
-                                                    .rows = rows,
-                                                    .in = in,
-                                                    .out = out,
-                                                    .gelu = gelu,
-                                                    .dtype = dy.dtype()},
-                        dy.device());
-      });
+  return Var::record("linear", y, {x, weight, bias},
+                     backward_of(x_in, w, gelu ? pre_activation : Tensor()));
 }
 
 }  // namespace lodestone

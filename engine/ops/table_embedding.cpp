@@ -31,6 +31,26 @@ void check_groups(const TokenGroups& groups, std::int64_t table_rows) {
             order[i]);
 }
 
+// `values` is undefined where no value is read.
+Backward backward_of(const Tensor& values, const TokenGroups& groups) {
+  return [values, order = groups.token_order, offsets = groups.group_offsets](const Tensor& dy,
+                                                                              Grads& grads) {
+    const DType wide = accumulation_type(dy.dtype());
+    kernels::launch(
+        kernels::TableEmbeddingBackwardArgs{.dy = dy.data(),
+                                            .values = values.data(),
+                                            .token_order = order.host<std::int32_t>().data(),
+                                            .group_offsets = offsets.host<std::int64_t>().data(),
+                                            .dtable = grads.want(0, wide),
+                                            .dvalue_weight = grads.want(1, wide),
+                                            .tokens = dy.shape()[0],
+                                            .columns = dy.shape()[1],
+                                            .table_rows = offsets.numel() - 1,
+                                            .dtype = dy.dtype()},
+        dy.device());
+  };
+}
+
 }  // namespace
 
 Var table_embedding(const Var& table, const Var& value_weight, const Tensor& values,
@@ -57,23 +77,7 @@ Var table_embedding(const Var& table, const Var& value_weight, const Tensor& val
           .columns = columns,
           .dtype = from.dtype()},
       from.device());
-  return Var::record(kOp, y, {table, value_weight},
-                     [read_values, order = groups.token_order, offsets = groups.group_offsets](
-                         const Tensor& dy, Grads& grads) {
-                       kernels::launch(
-                           kernels::TableEmbeddingBackwardArgs{
-                               .dy = dy.data(),
-                               .values = read_values.data(),
-                               .token_order = order.host<std::int32_t>().data(),
-                               .group_offsets = offsets.host<std::int64_t>().data(),
-                               .dtable = grads.want(0, accumulation_type(dy.dtype())),
-                               .dvalue_weight = grads.want(1, accumulation_type(dy.dtype())),
-                               .tokens = dy.shape()[0],
-                               .columns = dy.shape()[1],
-                               .table_rows = offsets.numel() - 1,
-                               .dtype = dy.dtype()},
-                           dy.device());
-                     });
+  return Var::record(kOp, y, {table, value_weight}, backward_of(read_values, groups));
 }
 
 }  // namespace lodestone
