@@ -9,16 +9,17 @@ namespace lodestone {
 
 namespace {
 
-TrainingArrays copy_of(const TrainingArrays& arrays) {
-  return {arrays.layout, arrays.masters.clone(), arrays.first_moments.clone(),
-          arrays.second_moments.clone(), arrays.updates};
-}
-
-void copy_into(TrainingArrays& copy, const TrainingArrays& arrays) {
-  copy.masters.copy_from(arrays.masters);
-  copy.first_moments.copy_from(arrays.first_moments);
-  copy.second_moments.copy_from(arrays.second_moments);
-  copy.updates = arrays.updates;
+// A copy of the arrays in memory that serves the next copy too.
+const TrainingArrays& copy_into(std::optional<TrainingArrays>& copy, const TrainingArrays& arrays) {
+  if (!copy)
+    return copy.emplace(TrainingArrays{arrays.layout, arrays.masters.clone(),
+                                       arrays.first_moments.clone(), arrays.second_moments.clone(),
+                                       arrays.updates});
+  copy->masters.copy_from(arrays.masters);
+  copy->first_moments.copy_from(arrays.first_moments);
+  copy->second_moments.copy_from(arrays.second_moments);
+  copy->updates = arrays.updates;
+  return *copy;
 }
 
 }  // namespace
@@ -35,11 +36,8 @@ void CheckpointWriter::start(const TrainingArrays& arrays, const RunState& state
                              const TrainConfig& config) {
   wait();
   step_ = state.step;
-  if (background_ && copy_)
-    copy_into(*copy_, arrays);
-  else if (background_)
-    copy_ = copy_of(arrays);
-  const auto save = [this, content = background_ ? *copy_ : arrays, state, config] {
+  const TrainingArrays& content = background_ ? copy_into(copy_, arrays) : arrays;
+  const auto save = [this, content, state, config] {
     folder_.save(content, state, config);
   };
   under_way_ = std::async(background_ ? std::launch::async : std::launch::deferred, save);
