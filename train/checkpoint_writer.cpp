@@ -37,9 +37,7 @@ void CheckpointWriter::start(const TrainingArrays& arrays, const RunState& state
   wait();
   step_ = state.step;
   const TrainingArrays& content = background_ ? copy_into(copy_, arrays) : arrays;
-  const auto save = [this, content, state, config] {
-    folder_.save(content, state, config);
-  };
+  const auto save = [this, content, state, config] { folder_.save(content, state, config); };
   under_way_ = std::async(background_ ? std::launch::async : std::launch::deferred, save);
   if (!background_) wait();
 }
