@@ -47,6 +47,7 @@ class Embeddings(nn.Module):
         self.register_buffer("position_ids", torch.arange(c["max_position_embeddings"])[None])
         self.register_buffer("homologous_index", torch.arange(v))
         self.use_values = c["use_values"]
+        self.dropout = nn.Dropout(c["hidden_dropout_prob"])
 
     def forward(self, ids, values, species):
         prior_ids = torch.where(species[:, None] == 1, self.homologous_index[ids], ids)
@@ -58,7 +59,8 @@ class Embeddings(nn.Module):
             parts.append(getattr(self, p + "_embeddings").linear1(knowledge))
         e = self.concat_embeddings(torch.cat(parts, -1))
         rank = self.position_ids[0, : ids.shape[1]]
-        return self.LayerNorm(e + self.token_type_embeddings.weight[0] + self.position_embeddings(rank))
+        x = self.LayerNorm(e + self.token_type_embeddings.weight[0] + self.position_embeddings(rank))
+        return self.dropout(x)
 
 
 class SelfAttention(nn.Module):
@@ -67,6 +69,7 @@ class SelfAttention(nn.Module):
         h = c["hidden_size"]
         self.query, self.key, self.value = (nn.Linear(h, h) for _ in range(3))
         self.heads = c["num_attention_heads"]
+        self.dropout = nn.Dropout(c["attention_probs_dropout_prob"])
 
     def forward(self, x, key_mask):
         b, l, h = x.shape
@@ -75,29 +78,31 @@ class SelfAttention(nn.Module):
         )
         scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
         scores = scores.masked_fill(~key_mask[:, None, None, :], float("-inf"))
-        return (scores.softmax(-1) @ v).transpose(1, 2).reshape(b, l, h)
+        return (self.dropout(scores.softmax(-1)) @ v).transpose(1, 2).reshape(b, l, h)
 
 
 class Output(nn.Module):
-    def __init__(self, inside, hidden, eps):
+    def __init__(self, inside, hidden, eps, dropout):
         super().__init__()
         self.dense = nn.Linear(inside, hidden)
+        self.dropout = nn.Dropout(dropout)
         self.LayerNorm = nn.LayerNorm(hidden, eps=eps)
 
     def forward(self, x, residual):
-        return self.LayerNorm(residual + self.dense(x))
+        return self.LayerNorm(residual + self.dropout(self.dense(x)))
 
 
 class Layer(nn.Module):
     def __init__(self, c):
         super().__init__()
         h, f, eps = c["hidden_size"], c["intermediate_size"], c["layer_norm_eps"]
+        dropout = c["hidden_dropout_prob"]
         self.attention = nn.Module()
         self.attention.self = SelfAttention(c)
-        self.attention.output = Output(h, h, eps)
+        self.attention.output = Output(h, h, eps, dropout)
         self.intermediate = nn.Module()
         self.intermediate.dense = nn.Linear(h, f)
-        self.output = Output(f, h, eps)
+        self.output = Output(f, h, eps, dropout)
 
     def forward(self, x, key_mask):
         x = self.attention.output(self.attention.self(x, key_mask), x)
