@@ -32,6 +32,7 @@ std::vector<std::string> labels_of(const CellSource& source, const std::string& 
   for (const ObsColumn& obs : source.obs()) {
     if (obs.name != column) continue;
     std::vector<std::string> labels;
+    labels.reserve(obs.codes.size());
     for (const std::int32_t code : obs.codes)
       labels.push_back(code < 0 ? "" : obs.categories[static_cast<std::size_t>(code)]);
     return labels;
@@ -142,6 +143,7 @@ Space own_components(const Prepared& file, std::int64_t wanted) {
 
 std::vector<std::int32_t> written_tokens(const Prepared& file, const Vocabulary& vocabulary) {
   std::vector<std::int32_t> tokens;
+  tokens.reserve(file.mapping.own_token.size());
   for (const std::int32_t own : file.mapping.own_token)
     tokens.push_back(own < 0 ? -1 : vocabulary.written_id(vocabulary.token(own)));
   return tokens;
