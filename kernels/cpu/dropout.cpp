@@ -17,11 +17,15 @@ void apply(const DropoutArgs& a) {
   parallel_for(a.rows, 1 + 8192 / std::max<std::int64_t>(1, a.cols),
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t r = begin; r < end; ++r) {
-                   const std::int64_t first = r * a.cols;
-                   const T* from = static_cast<const T*>(a.from) + first;
-                   with_dropout_factors<C>(a.mask, r, a.cols, [&](std::int64_t c, C factor) {
-                     to.put(first + c, factor * static_cast<C>(from[c]));
-                   });
+                   const std::int64_t row = r * a.cols;
+                   const T* from = static_cast<const T*>(a.from);
+                   with_dropout_factors<C>(
+                       a.mask, r, a.cols,
+                       [&](std::int64_t first, std::int64_t last, const C* factors) {
+                         to.put_range(row + first, row + last, [=](std::int64_t i) {
+                           return factors[i - row - first] * static_cast<C>(from[i]);
+                         });
+                       });
                  }
                });
 }

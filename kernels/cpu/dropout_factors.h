@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "kernels/cpu/random_words.h"
@@ -7,25 +8,27 @@
 
 namespace lodestone::kernels {
 
-inline constexpr std::int64_t kFactorsAtOnce = std::int64_t{4} * kRandomLanes;
+inline constexpr std::int64_t kFactorsAtOnce = 16 * kRandomLanes;
 
-// Calls use(c, factor of element (row, c)) for every column: 0 where dropped, else the scale.
+// Calls use(first, last, factors) for pieces of a row's columns, in order: factors[c - first] is
+// what column c of the row is multiplied by, 0 where dropped, else the scale.
 template <class C, class Use>
 void with_dropout_factors(const DropoutMask& mask, std::int64_t row, std::int64_t cols, Use&& use) {
-  if (!mask.enabled) {
-#pragma omp simd
-    for (std::int64_t c = 0; c < cols; ++c) use(c, C{1});
-    return;
-  }
+  alignas(64) std::array<C, kFactorsAtOnce> factors;
+  if (!mask.enabled) factors.fill(1);
   const C scale = static_cast<C>(mask.scale);
-  const auto row_key = static_cast<std::uint64_t>(mask.row_keys[row]);
   for (std::int64_t first = 0; first < cols; first += kFactorsAtOnce) {
-    const RandomWords words =
-        random_words(mask.key, row_key, static_cast<std::uint32_t>(first / 4), 0);
-    const std::int64_t count = std::min(kFactorsAtOnce, cols - first);
+    const std::int64_t last = std::min(cols, first + kFactorsAtOnce);
+    for (std::int64_t begin = first; mask.enabled && begin < last; begin += 4 * kRandomLanes) {
+      alignas(64) const RandomWords words =
+          random_words(mask.key, static_cast<std::uint64_t>(mask.row_keys[row]),
+                       static_cast<std::uint32_t>(begin / 4), 0);
 #pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i)
-      use(first + i, words[static_cast<std::size_t>(i)] < mask.threshold ? C{0} : scale);
+      for (std::size_t i = 0; i < words.size(); ++i)
+        factors[static_cast<std::size_t>(begin - first) + i] =
+            words[i] < mask.threshold ? C{0} : scale;
+    }
+    use(first, last, factors.data());
   }
 }
 

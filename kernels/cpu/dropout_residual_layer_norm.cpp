@@ -12,47 +12,69 @@ namespace {
 
 constexpr std::int64_t kElementsPerThread = 8192;
 
+// sum = residual + dropout(x), of row r.
+template <class T>
+void sum_row(const DropoutResidualLayerNormForwardArgs& a, std::int64_t r) {
+  using C = Compute<T>;
+  const T* x = static_cast<const T*>(a.x) + r * a.cols;
+  const T* residual = static_cast<const T*>(a.residual) + r * a.cols;
+  T* sum = static_cast<T*>(a.sum) + r * a.cols;
+  with_dropout_factors<C>(
+      a.mask, r, a.cols, [=](std::int64_t first, std::int64_t last, const C* factors) {
+#pragma omp simd
+        for (std::int64_t c = first; c < last; ++c)
+          store(sum[c], static_cast<C>(residual[c]) + factors[c - first] * static_cast<C>(x[c]));
+      });
+}
+
 template <class T>
 void forward(const DropoutResidualLayerNormForwardArgs& a) {
   using C = Compute<T>;
-  const auto row = [&](std::int64_t r) {
-    const std::int64_t first = r * a.cols;
-    const T* x = static_cast<const T*>(a.x) + first;
-    const T* residual = static_cast<const T*>(a.residual) + first;
-    T* sum = static_cast<T*>(a.sum) + first;
-    with_dropout_factors<C>(a.mask, r, a.cols, [=](std::int64_t c, C factor) {
-      store(sum[c], static_cast<C>(residual[c]) + factor * static_cast<C>(x[c]));
-    });
-    const RowStatistics<C> statistics =
-        normalise_row<T>(sum, static_cast<const T*>(a.weight), static_cast<const T*>(a.bias),
-                         static_cast<T*>(a.y) + first, a.cols, a.eps);
-    static_cast<C*>(a.mean)[r] = statistics.mean;
-    static_cast<C*>(a.rstd)[r] = statistics.rstd;
-  };
   parallel_for(a.rows, 1 + kElementsPerThread / a.cols, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) row(r);
+    const WideRow<T> wide_weight(a.cols), wide_bias(a.cols), wide_sum(a.cols);
+    const C* weight = wide_weight(static_cast<const T*>(a.weight));
+    const C* bias = wide_bias(static_cast<const T*>(a.bias));
+    for (std::int64_t r = begin; r < end; ++r) {
+      sum_row<T>(a, r);
+      const C* sum = wide_sum(static_cast<const T*>(a.sum) + r * a.cols);
+      const RowStatistics<C> statistics = statistics_of(sum, a.cols, a.eps);
+      normalise_row(sum, statistics, weight, bias, static_cast<T*>(a.y) + r * a.cols, a.cols);
+      static_cast<C*>(a.mean)[r] = statistics.mean;
+      static_cast<C*>(a.rstd)[r] = statistics.rstd;
+    }
   });
+}
+
+// Both gradients of row r from that of the sum.
+template <class T, class C>
+void write_gradients(const DropoutResidualLayerNormBackwardArgs& a, RowGradient<C> dsum,
+                     std::int64_t r) {
+  const Target<T> dx(a.dx), dresidual(a.dresidual);
+  const std::int64_t row = r * a.cols;
+  if (dresidual)
+    dresidual.put_range(row, row + a.cols, [=](std::int64_t i) { return dsum.at(i - row); });
+  if (!dx) return;
+  with_dropout_factors<C>(
+      a.mask, r, a.cols, [=](std::int64_t first, std::int64_t last, const C* factors) {
+        dx.put_range(row + first, row + last,
+                     [=](std::int64_t i) { return factors[i - row - first] * dsum.at(i - row); });
+      });
 }
 
 template <class T>
 void backward(const DropoutResidualLayerNormBackwardArgs& a) {
   using C = Compute<T>;
-  const Target<T> dx(a.dx), dresidual(a.dresidual);
-  const auto row = [&](std::int64_t r, C* dweight, C* dbias) {
-    const std::int64_t first = r * a.cols;
-    const RowGradient<T> dsum(static_cast<const T*>(a.dy) + first,
-                              static_cast<const T*>(a.sum) + first, static_cast<const T*>(a.weight),
-                              {static_cast<const C*>(a.mean)[r], static_cast<const C*>(a.rstd)[r]},
-                              a.cols, dweight, dbias);
-    if (dresidual)
-      dresidual.put_range(first, first + a.cols,
-                          [&](std::int64_t i) { return dsum.at(i - first); });
-    if (!dx) return;
-    with_dropout_factors<C>(a.mask, r, a.cols, [&](std::int64_t c, C factor) {
-      dx.put(first + c, factor * dsum.at(c));
-    });
+  const auto row = [&](const WideRows<T>& wide, std::int64_t r, C* dweight, C* dbias) {
+    const RowGradient<C> dsum =
+        row_gradient(wide.dy(static_cast<const T*>(a.dy) + r * a.cols),
+                     wide.x(static_cast<const T*>(a.sum) + r * a.cols), wide.weight,
+                     {static_cast<const C*>(a.mean)[r], static_cast<const C*>(a.rstd)[r]}, a.cols,
+                     dweight, dbias);
+    write_gradients<T>(a, dsum, r);
   };
-  sum_over_rows(a.rows, a.cols, static_cast<C*>(a.parts), a.dweight, a.dbias, row);
+  sum_over_rows(
+      a.rows, a.cols, static_cast<C*>(a.parts), a.dweight, a.dbias,
+      [&] { return WideRows<T>(a.weight, a.cols); }, row);
 }
 
 }  // namespace

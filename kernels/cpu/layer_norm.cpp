@@ -13,13 +13,14 @@ constexpr std::int64_t kElementsPerThread = 16384;
 template <class T>
 void forward(const LayerNormForwardArgs& a) {
   using C = Compute<T>;
-  const auto* x = static_cast<const T*>(a.x);
-  auto* y = static_cast<T*>(a.y);
   parallel_for(a.rows, 1 + kElementsPerThread / a.cols, [&](std::int64_t begin, std::int64_t end) {
+    const WideRow<T> wide_weight(a.cols), wide_bias(a.cols), wide_x(a.cols);
+    const C* weight = wide_weight(static_cast<const T*>(a.weight));
+    const C* bias = wide_bias(static_cast<const T*>(a.bias));
     for (std::int64_t r = begin; r < end; ++r) {
-      const RowStatistics<C> statistics =
-          normalise_row(x + r * a.cols, static_cast<const T*>(a.weight),
-                        static_cast<const T*>(a.bias), y + r * a.cols, a.cols, a.eps);
+      const C* x = wide_x(static_cast<const T*>(a.x) + r * a.cols);
+      const RowStatistics<C> statistics = statistics_of(x, a.cols, a.eps);
+      normalise_row(x, statistics, weight, bias, static_cast<T*>(a.y) + r * a.cols, a.cols);
       static_cast<C*>(a.mean)[r] = statistics.mean;
       static_cast<C*>(a.rstd)[r] = statistics.rstd;
     }
@@ -30,17 +31,18 @@ template <class T>
 void backward(const LayerNormBackwardArgs& a) {
   using C = Compute<T>;
   const Target<T> dx(a.dx);
-  const auto row = [&](std::int64_t r, C* dweight, C* dbias) {
+  const auto row = [&](const WideRows<T>& wide, std::int64_t r, C* dweight, C* dbias) {
     const std::int64_t first = r * a.cols;
-    const RowGradient<T> gradient(
-        static_cast<const T*>(a.dy) + first, static_cast<const T*>(a.x) + first,
-        static_cast<const T*>(a.weight),
-        {static_cast<const C*>(a.mean)[r], static_cast<const C*>(a.rstd)[r]}, a.cols, dweight,
-        dbias);
+    const RowGradient<C> gradient = row_gradient(
+        wide.dy(static_cast<const T*>(a.dy) + first), wide.x(static_cast<const T*>(a.x) + first),
+        wide.weight, {static_cast<const C*>(a.mean)[r], static_cast<const C*>(a.rstd)[r]}, a.cols,
+        dweight, dbias);
     if (!dx) return;
-    dx.put_range(first, first + a.cols, [&](std::int64_t i) { return gradient.at(i - first); });
+    dx.put_range(first, first + a.cols, [=](std::int64_t i) { return gradient.at(i - first); });
   };
-  sum_over_rows(a.rows, a.cols, static_cast<C*>(a.parts), a.dweight, a.dbias, row);
+  sum_over_rows(
+      a.rows, a.cols, static_cast<C*>(a.parts), a.dweight, a.dbias,
+      [&] { return WideRows<T>(a.weight, a.cols); }, row);
 }
 
 }  // namespace

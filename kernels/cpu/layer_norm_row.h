@@ -1,12 +1,11 @@
 #pragma once
 // Layer norm of one row, and sums over rows by blocks: shared by layer_norm and
 // dropout_residual_layer_norm.
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 #include "engine/core/threads.h"
-#include "kernels/cpu/elements.h"
+#include "kernels/cpu/wide_rows.h"
 #include "kernels/row_blocks.h"
 
 namespace lodestone::kernels {
@@ -16,79 +15,81 @@ struct RowStatistics {
   C mean, rstd;
 };
 
-// y may be x.
-template <class T>
-RowStatistics<Compute<T>> normalise_row(const T* x, const T* weight, const T* bias, T* y,
-                                        std::int64_t cols, float eps) {
-  using C = Compute<T>;
-  C sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::int64_t c = 0; c < cols; ++c) sum += static_cast<C>(x[c]);
-  const C mean = sum / static_cast<C>(cols);
-  C squares = 0;
-#pragma omp simd reduction(+ : squares)
-  for (std::int64_t c = 0; c < cols; ++c) {
-    const C distance = static_cast<C>(x[c]) - mean;
-    squares += distance * distance;
-  }
-  const C rstd = 1 / std::sqrt(squares / static_cast<C>(cols) + static_cast<C>(eps));
-#pragma omp simd
-  for (std::int64_t c = 0; c < cols; ++c) {
-    const C normalised = (static_cast<C>(x[c]) - mean) * rstd;
-    store(y[c], normalised * static_cast<C>(weight[c]) + static_cast<C>(bias[c]));
-  }
-  return {mean, rstd};
+template <class C>
+RowStatistics<C> statistics_of(const C* x, std::int64_t cols, float eps) {
+  const C mean = sum_in_lanes<C>(cols, [=](std::int64_t c) { return x[c]; }) / static_cast<C>(cols);
+  const C squares = sum_in_lanes<C>(cols, [=](std::int64_t c) {
+    const C distance = x[c] - mean;
+    return distance * distance;
+  });
+  return {mean, 1 / std::sqrt(squares / static_cast<C>(cols) + static_cast<C>(eps))};
 }
 
-// The gradient of one row's input, element by element: at(c) once the constructor has summed over
-// the row. The constructor also adds the row's share of dweight and dbias.
+// y may be x.
 template <class T>
-class RowGradient {
-  using C = Compute<T>;
+void normalise_row(const Compute<T>* x, RowStatistics<Compute<T>> statistics,
+                   const Compute<T>* weight, const Compute<T>* bias, T* y, std::int64_t cols) {
+#pragma omp simd
+  for (std::int64_t c = 0; c < cols; ++c)
+    store(y[c], (x[c] - statistics.mean) * statistics.rstd * weight[c] + bias[c]);
+}
 
- public:
-  RowGradient(const T* dy, const T* x, const T* weight, RowStatistics<C> statistics,
-              std::int64_t cols, C* dweight, C* dbias)
-      : dy_(dy), x_(x), weight_(weight), statistics_(statistics) {
-    C sum = 0, sum_normalised = 0;
-#pragma omp simd reduction(+ : sum, sum_normalised)
-    for (std::int64_t c = 0; c < cols; ++c) {
-      const C dy_c = static_cast<C>(dy[c]);
-      const C normalised = (static_cast<C>(x[c]) - statistics.mean) * statistics.rstd;
-      const C g = dy_c * static_cast<C>(weight[c]);
-      sum += g;
-      sum_normalised += g * normalised;
-      dweight[c] += dy_c * normalised;
-      dbias[c] += dy_c;
-    }
-    mean_ = sum / static_cast<C>(cols);
-    mean_normalised_ = sum_normalised / static_cast<C>(cols);
-  }
-
+// The gradient of a row's input, element by element.
+template <class C>
+struct RowGradient {
+  const C *dy, *x, *weight;
+  RowStatistics<C> statistics;
+  C mean, slope;  // means of dy * weight, and of that times the normalised x
   C at(std::int64_t c) const {
-    const C normalised = (static_cast<C>(x_[c]) - statistics_.mean) * statistics_.rstd;
-    const C g = static_cast<C>(dy_[c]) * static_cast<C>(weight_[c]);
-    return statistics_.rstd * (g - mean_ - normalised * mean_normalised_);
+    const C normalised = (x[c] - statistics.mean) * statistics.rstd;
+    return statistics.rstd * (dy[c] * weight[c] - mean - normalised * slope);
   }
-
- private:
-  const T *dy_, *x_, *weight_;
-  RowStatistics<C> statistics_;
-  C mean_, mean_normalised_;
 };
 
-// Calls row(r, dweight, dbias) for every row, where the row adds its share of the two sums, and
-// then writes the sums. parts: scratch [row_blocks(rows), 2, cols].
-template <class C, class Row>
+// Sums over the row and adds its share of dweight and dbias.
+template <class C>
+RowGradient<C> row_gradient(const C* dy, const C* x, const C* weight, RowStatistics<C> statistics,
+                            std::int64_t cols, C* dweight, C* dbias) {
+  C sum = 0, sum_normalised = 0;
+#pragma omp simd reduction(+ : sum, sum_normalised)
+  for (std::int64_t c = 0; c < cols; ++c) {
+    const C normalised = (x[c] - statistics.mean) * statistics.rstd;
+    const C scaled = dy[c] * weight[c];
+    sum += scaled;
+    sum_normalised += scaled * normalised;
+    dweight[c] += dy[c] * normalised;
+    dbias[c] += dy[c];
+  }
+  const C count = static_cast<C>(cols);
+  return {dy, x, weight, statistics, sum / count, sum_normalised / count};
+}
+
+// What a thread needs to make them of rows of T.
+template <class T>
+struct WideRows {
+  WideRows(const void* weight_row, std::int64_t cols)
+      : dy(cols),
+        x(cols),
+        wide_weight(cols),
+        weight(wide_weight(static_cast<const T*>(weight_row))) {}
+  WideRow<T> dy, x, wide_weight;
+  const Compute<T>* weight;
+};
+
+// Calls row(state, r, dweight, dbias) for every row, where the row adds its share of the two sums,
+// and then writes the sums; state = make() for each thread. parts: scratch [row_blocks(rows), 2,
+// cols].
+template <class C, class Make, class Row>
 void sum_over_rows(std::int64_t rows, std::int64_t cols, C* parts, const Gradient& dweight,
-                   const Gradient& dbias, Row&& row) {
+                   const Gradient& dbias, Make&& make, Row&& row) {
   const std::int64_t blocks = row_blocks(rows);
   parallel_for(blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    auto state = make();
     for (std::int64_t block = begin; block < end; ++block) {
       C* part = parts + block * 2 * cols;
       std::fill_n(part, 2 * cols, C{0});
       for (std::int64_t r = rows * block / blocks; r < rows * (block + 1) / blocks; ++r)
-        row(r, part, part + cols);
+        row(state, r, part, part + cols);
     }
   });
   for (std::int64_t block = 1; block < blocks; ++block) {
