@@ -106,9 +106,10 @@ bool GlobalMemory::free(const void* address) {
   return true;
 }
 
-bool GlobalMemory::owns(const void* address) const {
+bool GlobalMemory::in_region(const void* address) const {
   const auto at = reinterpret_cast<std::uint64_t>(address);
-  return extents_.find(at, 1) != nullptr;
+  const auto begin = reinterpret_cast<std::uint64_t>(region_);
+  return at >= begin && at < begin + kDeviceBytes;
 }
 
 }  // namespace lodestone::ptx

@@ -73,7 +73,8 @@ class GlobalMemory {
     return extents_.find(address, bytes);
   }
   const Extent* at_or_before(std::uint64_t address) const { return extents_.at_or_before(address); }
-  bool owns(const void* address) const;
+  // Whether the address is one that this memory may give out.
+  bool in_region(const void* address) const;
   std::uint64_t used_bytes() const { return used_; }
   std::uint64_t total_bytes() const;
 

@@ -67,7 +67,7 @@ struct Operand {
     kPair,             // elements[0] | elements[1]
     kDiscard,          // _
   };
-  enum class Literal : std::uint8_t { kInteger, kF32, kF64 };
+  enum class Literal : std::uint8_t { kInteger, kSingle, kDouble };
 
   Kind kind = Kind::kDiscard;
   std::string name{};

@@ -77,11 +77,14 @@ const OpcodeTable& opcode_table() {
     OpcodeTable table;
     add_integer_operations(table);
     add_float_operations(table);
+    add_float_functions(table);
     add_half_operations(table);
     add_bit_operations(table);
     add_bit_field_operations(table);
     add_compare_operations(table);
+    add_select_operations(table);
     add_conversions(table);
+    add_packed_conversions(table);
     add_move_operations(table);
     add_memory_operations(table);
     add_atomic_operations(table);

@@ -4,7 +4,8 @@
 //
 // A form is text with choices: "(a|b)" is one of them, "[a|b]" one of them or nothing:
 //   "add[.rn|.rz|.rm|.rp][.ftz][.sat].f32"   "setp.(eq|ne)[.and|.or].s32"
-// Which alternative was taken is handed to the translation, in the order of the groups.
+// Which alternative was taken is handed to the translation, in the order of the groups; "[]" is a
+// group that is always absent, where a translation expects one that the form does not have.
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -66,11 +67,14 @@ class OpcodeTable {
 // The families. Each adds its forms; each lives in its own file or files, ops_<family>*.cpp.
 void add_integer_operations(OpcodeTable& table);
 void add_float_operations(OpcodeTable& table);
+void add_float_functions(OpcodeTable& table);
 void add_half_operations(OpcodeTable& table);
 void add_bit_operations(OpcodeTable& table);
 void add_bit_field_operations(OpcodeTable& table);
 void add_compare_operations(OpcodeTable& table);
+void add_select_operations(OpcodeTable& table);
 void add_conversions(OpcodeTable& table);
+void add_packed_conversions(OpcodeTable& table);
 void add_move_operations(OpcodeTable& table);
 void add_memory_operations(OpcodeTable& table);
 void add_atomic_operations(OpcodeTable& table);

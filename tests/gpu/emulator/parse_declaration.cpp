@@ -123,17 +123,17 @@ bool parse_literal(std::string_view text, Operand& operand) {
   operand.kind = Operand::Kind::kImmediate;
   operand.literal = Operand::Literal::kInteger;
   if (text.starts_with("0f") || text.starts_with("0F")) {
-    operand.literal = Operand::Literal::kF32;
+    operand.literal = Operand::Literal::kSingle;
     return parse_hexadecimal(text.substr(2), operand.bits);
   }
   if (text.starts_with("0d") || text.starts_with("0D")) {
-    operand.literal = Operand::Literal::kF64;
+    operand.literal = Operand::Literal::kDouble;
     return parse_hexadecimal(text.substr(2), operand.bits);
   }
   if (text.find('.') != std::string_view::npos) {
     double value = 0;
     const auto [end, error] = std::from_chars(text.begin(), text.end(), value);
-    operand.literal = Operand::Literal::kF64;
+    operand.literal = Operand::Literal::kDouble;
     operand.bits = std::bit_cast<std::uint64_t>(value);
     return error == std::errc() && end == text.end();
   }

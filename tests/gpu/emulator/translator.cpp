@@ -206,11 +206,11 @@ std::optional<Translator::FramePlace> Translator::frame_place(const Operand& ope
 }
 
 std::uint64_t Translator::immediate_bits(const Operand& operand, std::uint32_t bits) const {
-  if (operand.literal == Operand::Literal::kF32 && bits == 64) {
+  if (operand.literal == Operand::Literal::kSingle && bits == 64) {
     const float value = std::bit_cast<float>(static_cast<std::uint32_t>(operand.bits));
     return std::bit_cast<std::uint64_t>(static_cast<double>(value));
   }
-  if (operand.literal == Operand::Literal::kF64 && bits == 32) {
+  if (operand.literal == Operand::Literal::kDouble && bits == 32) {
     const auto value = std::bit_cast<double>(operand.bits);
     return std::bit_cast<std::uint32_t>(static_cast<float>(value));
   }
