@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "engine/core/check.h"
@@ -152,7 +153,7 @@ class Pretraining {
   Trainer trainer_;
   CheckpointWriter writer_;
   double peak_flops_;
-  std::optional<RunLogs> logs_;
+  std::unique_ptr<RunLogs> logs_;  // from open() on
   ConsoleReport console_;
   Clock::time_point began_ = Clock::now();
   PretrainingResult result_;
@@ -194,7 +195,7 @@ void Pretraining::open() {
   if (state_.step < total_steps_)
     check_room(directory_.path(), arrays_of(inputs_.model->store, trainer_.optimizer()).bytes());
   write_text(directory_.config(), to_toml(config_));
-  logs_.emplace(directory_, state_.step, peak_flops_, config_.tensorboard);
+  logs_ = std::make_unique<RunLogs>(directory_, state_.step, peak_flops_, config_.tensorboard);
 }
 
 Progress Pretraining::progress() const {

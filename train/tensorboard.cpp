@@ -56,8 +56,8 @@ TensorBoardLog::TensorBoardLog(const fs::path& folder, std::int64_t step) {
     second = std::max(second, second_of(name) + 1);
     first = false;
   }
-  file_.emplace(folder /
-                fmt::format("{}{:010d}.{}.{}.0", kPrefix, second, host_name(), ::getpid()));
+  file_ = std::make_unique<AppendFile>(
+      folder / fmt::format("{}{:010d}.{}.{}.0", kPrefix, second, host_name(), ::getpid()));
   file_->append(version_record(now()));
   if (!first) file_->append(restart_record(now(), step + 1));
 }

@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
-#include <optional>
+#include <memory>
 #include <span>
 
 #include "engine/io/append_file.h"
@@ -25,7 +25,7 @@ class TensorBoardLog {
 
  private:
   void append(std::int64_t step, std::span<const Scalar> scalars);
-  std::optional<AppendFile> file_;
+  std::unique_ptr<AppendFile> file_;
 };
 
 }  // namespace lodestone
