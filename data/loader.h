@@ -4,6 +4,7 @@
 // (seed, cell, epoch), so nothing depends on threads, micro-batches or ranks.
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "data/token_directory.h"
@@ -61,6 +62,13 @@ MaskedCell mask_cell(const CellTokens& cell, std::int64_t length, std::int64_t c
 // probability 0 makes an unmasked batch (for embeddings).
 Batch make_batch(const TokenDirectory& cells, const std::vector<std::int64_t>& indices,
                  std::int64_t first_ordinal, std::int64_t epoch, const LoaderConfig& config);
+
+// The same into memory of the caller's: `genes` and `values` are [length], chosen positions are
+// appended to `positions`.
+void mask_cell(const CellTokens& cell, std::int64_t cell_index, std::int64_t epoch,
+               double probability, std::int64_t vocabulary_size, std::uint64_t seed,
+               std::span<std::int32_t> genes, std::span<float> values,
+               std::vector<std::int32_t>& positions);
 
 // Cells split by a hash of (seed, cell index): the share `held_out` of them is held out.
 struct Split {

@@ -9,25 +9,31 @@ namespace lodestone {
 PackedCells pack_cells(const TokenDirectory& cells, const std::vector<std::int64_t>& indices,
                        std::int64_t first_ordinal, std::int64_t epoch, const LoaderConfig& config) {
   PackedCells packed;
-  for (const std::int64_t index : indices) {
-    const CellTokens cell = cells[index];
-    const auto length = std::min(static_cast<std::int64_t>(cell.tokens.size()), config.max_length);
-    const MaskedCell shown = mask_cell(cell, length, index, epoch, config.mask_probability,
-                                       cells.vocabulary_size(), config.seed);
-    const std::int64_t first_row = packed.offsets.back();
-    check(first_row + length <= INT32_MAX, "make_batch: {} tokens are too many for one batch",
-          first_row + length);
-    for (const std::int32_t position : shown.positions) {
+  packed.offsets.reserve(indices.size() + 1);
+  for (const std::int64_t index : indices)
+    packed.offsets.push_back(packed.offsets.back() +
+                             std::min(cells.length(index), config.max_length));
+  const auto rows = static_cast<std::size_t>(packed.offsets.back());
+  check(rows <= INT32_MAX, "make_batch: {} tokens are too many for one batch", rows);
+  packed.genes.resize(rows);
+  packed.values.resize(rows);
+  std::vector<std::int32_t> positions;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const CellTokens cell = cells[indices[i]];
+    const auto first_row = static_cast<std::size_t>(packed.offsets[i]);
+    const auto length = static_cast<std::size_t>(packed.offsets[i + 1]) - first_row;
+    positions.clear();
+    mask_cell(cell, indices[i], epoch, config.mask_probability, cells.vocabulary_size(),
+              config.seed, std::span(packed.genes).subspan(first_row, length),
+              std::span(packed.values).subspan(first_row, length), positions);
+    for (const std::int32_t position : positions) {
       const auto at = static_cast<std::size_t>(position);
       packed.masked_rows.push_back(static_cast<std::int32_t>(first_row) + position);
       packed.gene_labels.push_back(static_cast<std::int32_t>(cell.tokens[at]));
       packed.value_labels.push_back(cell.values[at]);
     }
-    packed.genes.insert(packed.genes.end(), shown.genes.begin(), shown.genes.end());
-    packed.values.insert(packed.values.end(), shown.values.begin(), shown.values.end());
     packed.species.push_back(static_cast<std::int32_t>(cell.species));
-    packed.ordinals.push_back(first_ordinal + static_cast<std::int64_t>(packed.ordinals.size()));
-    packed.offsets.push_back(first_row + length);
+    packed.ordinals.push_back(first_ordinal + static_cast<std::int64_t>(i));
   }
   return packed;
 }

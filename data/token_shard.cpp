@@ -114,8 +114,11 @@ CellTokens TokenShard::operator[](std::int64_t cell) const {
           static_cast<Species>(species_[at])};
 }
 
-std::string TokenShard::cell_id(std::int64_t cell) const {
-  return hdf5::File::open(file_.path()).dataset("cell_id").read_texts(cell, cell + 1).at(0);
+const std::string& TokenShard::cell_id(std::int64_t cell) const {
+  std::call_once(cell_ids_->once, [this] {
+    cell_ids_->ids = hdf5::File::open(file_.path()).dataset("cell_id").read_texts();
+  });
+  return cell_ids_->ids.at(static_cast<std::size_t>(cell));
 }
 
 bool TokenShard::has_column(const std::string& column) const {

@@ -2,6 +2,8 @@
 // One mapped file of a token directory. data/token_directory*.cpp only.
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,7 +26,7 @@ class TokenShard {
     return offsets_[at + 1] - offsets_[at];
   }
   CellTokens operator[](std::int64_t cell) const;
-  std::string cell_id(std::int64_t cell) const;
+  const std::string& cell_id(std::int64_t cell) const;
   bool has_column(const std::string& column) const;
   std::vector<std::string> labels(const std::string& column) const;  // of a column that it has
 
@@ -33,7 +35,14 @@ class TokenShard {
   void check_cells(std::int64_t vocabulary_size) const;
   void check_cell(std::int64_t cell, std::int64_t vocabulary_size) const;
 
+  // Read when first asked for.
+  struct CellIds {
+    std::once_flag once;
+    std::vector<std::string> ids;
+  };
+
   MappedFile file_;
+  std::unique_ptr<CellIds> cell_ids_ = std::make_unique<CellIds>();
   std::span<const std::int64_t> offsets_;  // [cells + 1]
   std::span<const std::uint32_t> tokens_;
   std::span<const float> values_;
