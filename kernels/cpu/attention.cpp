@@ -8,8 +8,8 @@ namespace lodestone::kernels {
 namespace {
 
 AttentionPasses passes_for(const AttentionLayout& layout) {
-  const AttentionPasses* pairs = bf16_pair_attention();
-  return pairs && layout.dtype == DType::kBf16 ? *pairs : portable_attention();
+  const AttentionPasses* avx512 = avx512_attention(layout.dtype);
+  return avx512 ? *avx512 : portable_attention();
 }
 
 }  // namespace

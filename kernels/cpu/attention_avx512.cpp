@@ -1,6 +1,7 @@
 // Every function below the pragma is compiled for AVX-512 with bf16, whatever the rest of the
-// binary is compiled for. It therefore uses no function or template of a header but intrinsics:
-// the linker might keep this file's copy of one for all.
+// binary is compiled for. It therefore uses no function or template of a header but intrinsics: the
+// linker might keep this file's copy of one for all. Instructions for bf16 appear where an
+// intrinsic asks for them: not in what works on f32.
 #include "kernels/cpu/attention_avx512.h"
 
 #include <immintrin.h>
@@ -12,7 +13,6 @@ namespace lodestone::kernels::avx512 {
 namespace {
 
 constexpr int kRows = static_cast<int>(kBlockRows);
-constexpr std::int64_t kDroppedWords = 2;
 
 // The sums of a register block: 8 rows of two vectors.
 struct Block {
@@ -26,24 +26,29 @@ void store(float* to, __m512 value) {
   _mm512_storeu_ps(to, value);
 }
 
-__m512 pair_product(__m512 sum, __m512i left, __m512i right) {
-  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(left), reinterpret_cast<__m512bh>(right));
+// sum + left * right, the left word in all lanes.
+__m512 multiply_add(__m512 sum, float left, __m512 right) {
+  return _mm512_fmadd_ps(_mm512_set1_ps(left), right, sum);
+}
+__m512 multiply_add(__m512 sum, Pair left, __m512 right) {
+  const __m512i pairs = _mm512_set1_epi32(static_cast<int>(left));
+  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(pairs),
+                          reinterpret_cast<__m512bh>(right));
 }
 
 // block += left right over the whole inner extent. Element (r, i) of left is
 // left[r * row_stride + i * inner_stride].
-__attribute__((always_inline)) inline void add_product(Block& block, const Pair* left,
+template <class Word>
+__attribute__((always_inline)) inline void add_product(Block& block, const Word* left,
                                                        std::int64_t row_stride,
-                                                       std::int64_t inner_stride, const Pair* right,
+                                                       std::int64_t inner_stride, const Word* right,
                                                        std::int64_t inner) {
   for (std::int64_t i = 0; i < inner; ++i, left += inner_stride, right += kBlockColumns) {
-    const __m512i right_low = _mm512_loadu_si512(right);
-    const __m512i right_high = _mm512_loadu_si512(right + 16);
+    const __m512 right_low = _mm512_loadu_ps(right), right_high = _mm512_loadu_ps(right + 16);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const __m512i factor = _mm512_set1_epi32(static_cast<int>(left[r * row_stride]));
-      block.left[r] = pair_product(block.left[r], factor, right_low);
-      block.right[r] = pair_product(block.right[r], factor, right_high);
+      block.left[r] = multiply_add(block.left[r], left[r * row_stride], right_low);
+      block.right[r] = multiply_add(block.right[r], left[r * row_stride], right_high);
     }
   }
 }
@@ -53,9 +58,10 @@ __attribute__((always_inline)) inline void clear(Block& block) {
   for (int r = 0; r < kRows; ++r) block.left[r] = block.right[r] = _mm512_setzero_ps();
 }
 
-__attribute__((always_inline)) inline void block_product(const Pair* left, std::int64_t row_stride,
+template <class Word>
+__attribute__((always_inline)) inline void block_product(const Word* left, std::int64_t row_stride,
                                                          std::int64_t inner_stride,
-                                                         const Pair* right, std::int64_t inner,
+                                                         const Word* right, std::int64_t inner,
                                                          Sums sums, bool accumulate) {
   Block block;
   if (accumulate) {
@@ -75,15 +81,16 @@ __attribute__((always_inline)) inline void block_product(const Pair* left, std::
   }
 }
 
-// 2^x, zero for x below -150; relative error below 3e-6, for what is rounded to bf16 next.
-// 2^(x - floor(x)) is a polynomial (Chebyshev-weighted fit); x may not be infinite.
+// 2^x; zero for x below -150, relative error below 3e-7. 2^(x - floor(x)) is a polynomial, fitted
+// for the least largest relative error. x may not be infinite.
 __m512 power_of_two(__m512 x) {
   const __m512 fraction = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF);
-  __m512 p = _mm512_set1_ps(1.353416787e-2f);
-  p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(5.201146277e-2f));
-  p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(2.414427539e-1f));
-  p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(6.930038356e-1f));
-  p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(1.000002593f));
+  __m512 p = _mm512_set1_ps(1.877576671e-3f);
+  p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(8.989340340e-3f));
+  p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(5.582631759e-2f));
+  p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(2.401536173e-1f));
+  p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(6.931530731e-1f));
+  p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(9.999999251e-1f));
   return _mm512_scalef_ps(p, x);
 }
 
@@ -98,11 +105,46 @@ __m512i rounded(__m512 low, __m512 high) {
 }
 
 // Pairs (low, high), lane by lane.
-__m512i paired(__m512 low, __m512 high) {
+__m512 paired(__m512 low, __m512 high) {
   alignas(64) static constexpr std::uint16_t kOrder[32] = {
       0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
       8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  return _mm512_permutexvar_epi16(_mm512_load_si512(kOrder), rounded(low, high));
+  return _mm512_castsi512_ps(
+      _mm512_permutexvar_epi16(_mm512_load_si512(kOrder), rounded(low, high)));
+}
+
+// Weights or gradients of 32 keys of one row, as words of one after another.
+void store_row(float* to, __m512 left, __m512 right) {
+  store(to, left);
+  store(to + 16, right);
+}
+void store_row(Pair* to, __m512 left, __m512 right) {
+  _mm512_storeu_si512(to, rounded(left, right));
+}
+
+// 16 keys of one row, to row `i` of two panels [words, 8].
+void store_panels(float* panels, std::int64_t words, std::int64_t i, __m512 value) {
+  _mm256_storeu_ps(panels + i * kBlockRows, _mm512_castps512_ps256(value));
+  _mm256_storeu_ps(panels + (words + i) * kBlockRows, _mm512_extractf32x8_ps(value, 1));
+}
+
+// 8 rows from `row` on of 32 keys, as words along the rows: into four panels of 8 keys [rows, 8].
+void store_by_key(float* panels, std::int64_t rows, std::int64_t row, const Block& block) {
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    store_panels(panels, rows, row + r, block.left[r]);
+    store_panels(panels + 2 * rows * kBlockRows, rows, row + r, block.right[r]);
+  }
+}
+void store_by_key(Pair* panels, std::int64_t rows, std::int64_t row, const Block& block) {
+  const std::int64_t pairs = rows / 2;
+  auto* const words = reinterpret_cast<float*>(panels);
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; r += 2) {
+    store_panels(words, pairs, (row + r) / 2, paired(block.left[r], block.left[r + 1]));
+    store_panels(words + 2 * pairs * kBlockRows, pairs, (row + r) / 2,
+                 paired(block.right[r], block.right[r + 1]));
+  }
 }
 
 float highest_score(const float* scores, std::int64_t keys, float so_far) {
@@ -118,10 +160,10 @@ void multiply(float* row, std::int64_t width, __m512 factor) {
   for (std::int64_t d = 0; d < width; d += 16) store(row + d, _mm512_mul_ps(load(row + d), factor));
 }
 
-template <bool kDropout>
-void softmax_row(const SoftmaxTile& tile, std::int64_t r) {
+template <bool kDropout, class Word>
+void softmax_row(const SoftmaxTile<Word>& tile, std::int64_t r) {
   const float* const scores = tile.scores + r * tile.stride;
-  Pair* const weights = tile.weights + r * tile.stride / 2;
+  Word* const weights = tile.weights + r * tile.stride / kElements<Word>;
   const std::uint64_t* const dropped = kDropout ? tile.dropped + r * kDroppedWords : nullptr;
   const __m512 scale = _mm512_set1_ps(tile.scale);
   const float highest = highest_score(scores, tile.keys, tile.maximum[r]);
@@ -141,20 +183,9 @@ void softmax_row(const SoftmaxTile& tile, std::int64_t r) {
       left = _mm512_maskz_mov_ps(kept_lanes(dropped, k), left);
       right = _mm512_maskz_mov_ps(kept_lanes(dropped, k + 16), right);
     }
-    _mm512_storeu_si512(weights + k / 2, rounded(left, right));
+    store_row(weights + k / kElements<Word>, left, right);
   }
   store(tile.sum + 16 * r, sum);
-}
-
-// Row pairs of a block in panels of 8 keys: pair `i` of each of the four panels of 32 keys.
-void store_by_key(Pair* panels, std::int64_t pairs, std::int64_t i, __m512i left, __m512i right) {
-  Pair* const to = panels + i * kBlockRows;
-  const std::int64_t panel = pairs * kBlockRows;
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_castsi512_si256(left));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + panel), _mm512_extracti64x4_epi64(left, 1));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 2 * panel), _mm512_castsi512_si256(right));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 3 * panel),
-                      _mm512_extracti64x4_epi64(right, 1));
 }
 
 // The lanes of 16 keys from `key` on that exist.
@@ -165,67 +196,72 @@ __mmask16 valid_lanes(std::int64_t key, std::int64_t valid) {
 }
 
 // 8 queries from `row` on against 32 keys from `key` on.
-template <bool kDropout>
-void gradient_block(const GradientTile& t, std::int64_t row, std::int64_t key) {
-  const std::int64_t pairs = t.rows / 2;
+struct Place {
+  std::int64_t row, key;
+};
+
+// A row's lanes that dropout keeps, of 16 keys from `key` on.
+template <class Word>
+__mmask16 kept_lanes(const GradientTile<Word>& t, std::int64_t row, std::int64_t key) {
+  return kept_lanes(t.dropped + row * kDroppedWords, key);
+}
+
+// Leaves the probabilities in the block, and stores what dropout leaves of them.
+template <bool kDropout, class Word>
+__attribute__((always_inline)) inline void probabilities(const GradientTile<Word>& t, Place at,
+                                                         Block& block) {
   const __m512 scale = _mm512_set1_ps(t.scale);
-  const __mmask16 valid_left = valid_lanes(key, t.valid);
-  const __mmask16 valid_right = valid_lanes(key + 16, t.valid);
-  const std::uint64_t* const dropped = kDropout ? t.dropped + row * kDroppedWords : nullptr;
-  const auto kept = [&](int r, std::int64_t k) {
-    return kept_lanes(dropped + r * kDroppedWords, k);
-  };
-  alignas(64) float probability[kRows][kBlockColumns];
-  Block block;
+  const __mmask16 valid_left = valid_lanes(at.key, t.valid);
+  const __mmask16 valid_right = valid_lanes(at.key + 16, t.valid);
+  Block kept;
   clear(block);
-  add_product(block, t.queries + row * t.inner, 1, kBlockRows, t.keys + key * t.inner, t.inner);
+  add_product(block, t.queries + at.row * t.inner, 1, kBlockRows, t.keys + at.key * t.inner,
+              t.inner);
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
-    const __m512 log2_sum = _mm512_set1_ps(t.log2_sums[row + r]);
+    const std::int64_t row = at.row + r;
+    const __m512 log2_sum = _mm512_set1_ps(t.log2_sums[row]);
     const auto weight = [&](__m512 score, __mmask16 valid) {
       return _mm512_maskz_mov_ps(valid, power_of_two(_mm512_fmsub_ps(score, scale, log2_sum)));
     };
-    block.left[r] = weight(block.left[r], valid_left);
-    block.right[r] = weight(block.right[r], valid_right);
-    store(probability[r], block.left[r]);
-    store(probability[r] + 16, block.right[r]);
+    kept.left[r] = block.left[r] = weight(block.left[r], valid_left);
+    kept.right[r] = block.right[r] = weight(block.right[r], valid_right);
     if constexpr (kDropout) {
-      block.left[r] = _mm512_maskz_mov_ps(kept(r, key), block.left[r]);
-      block.right[r] = _mm512_maskz_mov_ps(kept(r, key + 16), block.right[r]);
+      kept.left[r] = _mm512_maskz_mov_ps(kept_lanes(t, row, at.key), kept.left[r]);
+      kept.right[r] = _mm512_maskz_mov_ps(kept_lanes(t, row, at.key + 16), kept.right[r]);
     }
   }
-#pragma GCC unroll 4
-  for (int r = 0; r < kRows; r += 2)
-    store_by_key(t.weights_by_key + key * pairs, pairs, (row + r) / 2,
-                 paired(block.left[r], block.left[r + 1]),
-                 paired(block.right[r], block.right[r + 1]));
+  store_by_key(t.weights_by_key + at.key * t.rows / kElements<Word>, t.rows, at.row, kept);
+}
 
+template <bool kDropout, class Word>
+void gradient_block(const GradientTile<Word>& t, Place at) {
+  Block probability, block;
+  probabilities<kDropout>(t, at, probability);
   clear(block);
-  add_product(block, t.dy + row * t.inner, 1, kBlockRows, t.values + key * t.inner, t.inner);
+  add_product(block, t.dy + at.row * t.inner, 1, kBlockRows, t.values + at.key * t.inner, t.inner);
   const __m512 dropout_scale = _mm512_set1_ps(t.dropout_scale);
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
-    const __m512 sum_dy_y = _mm512_set1_ps(t.sum_dy_y[row + r]);
+    const std::int64_t row = at.row + r;
+    const __m512 sum_dy_y = _mm512_set1_ps(t.sum_dy_y[row]);
+    __m512 left = block.left[r], right = block.right[r];
     if constexpr (kDropout) {
-      block.left[r] = _mm512_maskz_mul_ps(kept(r, key), block.left[r], dropout_scale);
-      block.right[r] = _mm512_maskz_mul_ps(kept(r, key + 16), block.right[r], dropout_scale);
+      left = _mm512_maskz_mul_ps(kept_lanes(t, row, at.key), left, dropout_scale);
+      right = _mm512_maskz_mul_ps(kept_lanes(t, row, at.key + 16), right, dropout_scale);
     }
-    block.left[r] = _mm512_mul_ps(load(probability[r]), _mm512_sub_ps(block.left[r], sum_dy_y));
-    block.right[r] =
-        _mm512_mul_ps(load(probability[r] + 16), _mm512_sub_ps(block.right[r], sum_dy_y));
-    _mm512_storeu_si512(t.dscores + ((row + r) * t.stride + key) / 2,
-                        rounded(block.left[r], block.right[r]));
+    block.left[r] = _mm512_mul_ps(probability.left[r], _mm512_sub_ps(left, sum_dy_y));
+    block.right[r] = _mm512_mul_ps(probability.right[r], _mm512_sub_ps(right, sum_dy_y));
+    store_row(t.dscores + (row * t.stride + at.key) / kElements<Word>, block.left[r],
+              block.right[r]);
   }
-#pragma GCC unroll 4
-  for (int r = 0; r < kRows; r += 2)
-    store_by_key(t.dscores_by_key + key * pairs, pairs, (row + r) / 2,
-                 paired(block.left[r], block.left[r + 1]),
-                 paired(block.right[r], block.right[r + 1]));
+  store_by_key(t.dscores_by_key + at.key * t.rows / kElements<Word>, t.rows, at.row, block);
 }
 
 }  // namespace
 
-void product(PairRows left, const Pair* right, Sums sums, std::int64_t rows, std::int64_t columns,
+template <class Word>
+void product(Rows<Word> left, const Word* right, Sums sums, std::int64_t rows, std::int64_t columns,
              std::int64_t inner, bool accumulate) {
   for (std::int64_t c = 0; c < columns; c += kBlockColumns)
     for (std::int64_t r = 0; r < rows; r += kBlockRows)
@@ -233,15 +269,17 @@ void product(PairRows left, const Pair* right, Sums sums, std::int64_t rows, std
                     {sums.data + r * sums.stride + c, sums.stride}, accumulate);
 }
 
-void product(PairPanels left, const Pair* right, Sums sums, std::int64_t rows, std::int64_t columns,
-             std::int64_t inner, bool accumulate) {
+template <class Word>
+void product(Panels<Word> left, const Word* right, Sums sums, std::int64_t rows,
+             std::int64_t columns, std::int64_t inner, bool accumulate) {
   for (std::int64_t c = 0; c < columns; c += kBlockColumns)
     for (std::int64_t r = 0; r < rows; r += kBlockRows)
       block_product(left.data + r * inner, 1, kBlockRows, right + c * inner, inner,
                     {sums.data + r * sums.stride + c, sums.stride}, accumulate);
 }
 
-void softmax(const SoftmaxTile& tile) {
+template <class Word>
+void softmax(const SoftmaxTile<Word>& tile) {
   for (std::int64_t r = 0; r < tile.rows; ++r) {
     for (std::int64_t k = tile.valid; k < tile.keys; ++k)
       tile.scores[r * tile.stride + k] = kNoMaximum;
@@ -252,14 +290,28 @@ void softmax(const SoftmaxTile& tile) {
   }
 }
 
-void softmax_backward(const GradientTile& tile) {
+template <class Word>
+void softmax_backward(const GradientTile<Word>& tile) {
   for (std::int64_t key = 0; key < tile.keys_padded; key += kBlockColumns)
     for (std::int64_t row = 0; row < tile.rows; row += kBlockRows) {
       if (tile.dropped)
-        gradient_block<true>(tile, row, key);
+        gradient_block<true>(tile, {row, key});
       else
-        gradient_block<false>(tile, row, key);
+        gradient_block<false>(tile, {row, key});
     }
 }
+
+template void product(Rows<float>, const float*, Sums, std::int64_t, std::int64_t, std::int64_t,
+                      bool);
+template void product(Rows<Pair>, const Pair*, Sums, std::int64_t, std::int64_t, std::int64_t,
+                      bool);
+template void product(Panels<float>, const float*, Sums, std::int64_t, std::int64_t, std::int64_t,
+                      bool);
+template void product(Panels<Pair>, const Pair*, Sums, std::int64_t, std::int64_t, std::int64_t,
+                      bool);
+template void softmax(const SoftmaxTile<float>&);
+template void softmax(const SoftmaxTile<Pair>&);
+template void softmax_backward(const GradientTile<float>&);
+template void softmax_backward(const GradientTile<Pair>&);
 
 }  // namespace lodestone::kernels::avx512

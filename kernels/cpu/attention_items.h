@@ -86,6 +86,16 @@ struct HeadRows {
   HeadRows from(std::int64_t first) const { return {row(first), stride}; }
 };
 
+// Asks the memory for a row that is soon to be read: rows lie so far apart that the processor does
+// not guess the next one. Any row number will do.
+template <class T>
+void expect_row(HeadRows<const T> rows, std::int64_t row, std::int64_t head_size) {
+  constexpr std::int64_t kElementsOfALine = 64 / static_cast<std::int64_t>(sizeof(T));
+  for (std::int64_t d = 0; d < head_size; d += kElementsOfALine)
+    __builtin_prefetch(rows.row(row) + d);
+}
+inline constexpr std::int64_t kRowsAhead = 16;
+
 // An item's rows, from row `first` of a tensor of rows of many heads.
 template <class T, class Pointer>
 HeadRows<T> head_of(RowsOfHeads<Pointer> tensor, std::int64_t first, const Item& item,

@@ -12,7 +12,8 @@ struct AttentionPasses {
 
 // Any floating type, on any processor.
 AttentionPasses portable_attention();
-// bf16, in dot products of bf16 pairs. Null where the processor has no such instruction.
-const AttentionPasses* bf16_pair_attention();
+// f32, and bf16 in dot products of bf16 pairs. Null where the processor has no such instructions,
+// and for other types.
+const AttentionPasses* avx512_attention(DType dtype);
 
 }  // namespace lodestone::kernels

@@ -283,8 +283,8 @@ void load_query_tile(const AttentionBackwardArgs& a, const Item& item, std::int6
 template <class T>
 void backward_part(const AttentionBackwardArgs& a, Part part, Scratch<Compute<T>> s) {
   using Real = Compute<T>;
-  part.wants_queries = part.wants_queries && a.dqueries.data;
-  part.wants_keys = part.wants_keys && a.dkeys.data;
+  part.wants_queries &= a.dqueries.data != nullptr && part.queries.begin < part.queries.end;
+  part.wants_keys &= a.dkeys.data != nullptr && part.keys.begin < part.keys.end;
   if (!part.wants_queries && !part.wants_keys) return;
   const Item& item = part.item;
   const std::int64_t head_size = a.layout.head_size, begin = part.keys.begin;

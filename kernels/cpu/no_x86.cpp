@@ -10,7 +10,7 @@ const CpuFeatures& cpu_features() {
   return none;
 }
 
-const AttentionPasses* bf16_pair_attention() {
+const AttentionPasses* avx512_attention(DType) {
   return nullptr;
 }
 
