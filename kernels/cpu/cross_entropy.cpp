@@ -1,5 +1,4 @@
-// Split over rows: two passes over a row's logits forward (maximum, sum), one backward. Row losses
-// are added in order, in f64.
+// Split over rows; one pass over a row's logits each way. Row losses are added in order, in f64.
 #include "kernels/cross_entropy.h"
 
 #include <algorithm>
@@ -8,64 +7,70 @@
 
 #include "kernels/cpu/column_ranges.h"
 #include "kernels/cpu/elementary.h"
-#include "kernels/visit.h"
+#include "kernels/cpu/wide_rows.h"
 
 namespace lodestone::kernels {
 
 namespace {
 
+// The maximum and, beside it, the sum of exp(logit - maximum), over pieces of a row that fit the
+// first-level cache: memory sees each logit once.
 template <class T>
 void forward_row(const CrossEntropyForwardArgs& a, std::int64_t m) {
-  using Real = Compute<T>;
+  using C = Compute<T>;
+  constexpr std::int64_t kPiece = 4096;
   const T* logits = static_cast<const T*>(a.logits) + m * a.columns;
-  Real maximum = static_cast<Real>(logits[0]);
-#pragma omp simd reduction(max : maximum)
-  for (std::int64_t v = 0; v < a.columns; ++v) {
-    const Real logit = static_cast<Real>(logits[v]);
-    maximum = logit > maximum ? logit : maximum;
+  C maximum = -std::numeric_limits<C>::infinity(), sum = 0;
+  for (std::int64_t first = 0; first < a.columns; first += kPiece) {
+    const T* piece = logits + first;
+    const std::int64_t count = std::min(kPiece, a.columns - first);
+    const C highest =
+        max_in_lanes<C>(count, [=](std::int64_t v) { return static_cast<C>(piece[v]); });
+    if (highest > maximum) {
+      sum *= exponential(maximum - highest);
+      maximum = highest;
+    }
+    sum += sum_in_lanes<C>(
+        count, [=](std::int64_t v) { return exponential(static_cast<C>(piece[v]) - maximum); });
   }
-  Real sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::int64_t v = 0; v < a.columns; ++v)
-    sum += exponential(static_cast<Real>(logits[v]) - maximum);
-  const Real log_sum = std::log(sum);
-  static_cast<Real*>(a.maxima)[m] = maximum;
-  static_cast<Real*>(a.log_sums)[m] = log_sum;
-  static_cast<Real*>(a.row_losses)[m] =
-      log_sum - (static_cast<Real>(logits[a.labels[m]]) - maximum);
+  const C log_sum = std::log(sum);
+  static_cast<C*>(a.maxima)[m] = maximum;
+  static_cast<C*>(a.log_sums)[m] = log_sum;
+  static_cast<C*>(a.row_losses)[m] = log_sum - (static_cast<C>(logits[a.labels[m]]) - maximum);
 }
 
 template <class T>
 void forward(const CrossEntropyForwardArgs& a) {
-  using Real = Compute<T>;
-  Real* const losses = static_cast<Real*>(a.row_losses);
+  using C = Compute<T>;
+  C* const losses = static_cast<C*>(a.row_losses);
   parallel_for(a.rows, rows_per_thread(a.columns), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t m = begin; m < end; ++m) {
       losses[m] = 0;
       if (a.labels[m] != kIgnoredLabel) forward_row<T>(a, m);
     }
   });
-  *static_cast<Real*>(a.loss) = static_cast<Real>(std::accumulate(losses, losses + a.rows, 0.0));
+  *static_cast<C*>(a.loss) = static_cast<C>(std::accumulate(losses, losses + a.rows, 0.0));
 }
 
+// dlogits may be the logits: every element is read before it is written, and the label's before
+// all.
 template <class T>
 void backward_row(const CrossEntropyBackwardArgs& a, std::int64_t m) {
-  using Real = Compute<T>;
+  using C = Compute<T>;
   const T* logits = static_cast<const T*>(a.logits) + m * a.columns;
-  T* const dlogits = static_cast<T*>(a.dlogits.data) + m * a.columns;
-  const Real dloss = *static_cast<const Real*>(a.dloss);
-  const Real maximum = static_cast<const Real*>(a.maxima)[m];
-  const Real log_sum = static_cast<const Real*>(a.log_sums)[m];
-  const bool accumulate = a.dlogits.accumulate;
-  const auto write = [&](std::int64_t v, Real target) {
-    const Real probability = exponential((static_cast<Real>(logits[v]) - maximum) - log_sum);
-    const Real value = dloss * (probability - target);
-    dlogits[v] = static_cast<T>(accumulate ? static_cast<Real>(dlogits[v]) + value : value);
+  const Target<T> dlogits(a.dlogits);
+  const C dloss = *static_cast<const C*>(a.dloss);
+  const C maximum = static_cast<const C*>(a.maxima)[m];
+  const C log_sum = static_cast<const C*>(a.log_sums)[m];
+  const auto probability = [=](std::int64_t v) {
+    return exponential((static_cast<C>(logits[v]) - maximum) - log_sum);
   };
-  const std::int64_t label = a.labels[m];
-  for (std::int64_t v = 0; v < label; ++v) write(v, 0);
-  write(label, 1);
-  for (std::int64_t v = label + 1; v < a.columns; ++v) write(v, 0);
+  const std::int64_t first = m * a.columns, label = a.labels[m];
+  const C before = a.dlogits.accumulate ? static_cast<C>(dlogits.data[first + label]) : C{0};
+  const C at_label = before + dloss * (probability(label) - 1);
+  dlogits.put_range(first, first + a.columns,
+                    [=](std::int64_t i) { return dloss * probability(i - first); });
+  store(dlogits.data[first + label], at_label);
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 // one vector for every row, converts it once.
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <new>
 
@@ -51,23 +52,38 @@ class WideRow {
   RowBuffer<C> copy_;
 };
 
-// Sum of f(i) over [0, n) in as many lanes as keep the adders busy: one running sum would wait for
-// itself. The order of additions depends on n alone.
-template <class C, class F>
-C sum_in_lanes(std::int64_t n, F&& f) {
+// f(i) over [0, n) taken together by `join`, whose neutral element is `none`, in as many lanes as
+// keep the adders busy: a single one would wait for itself. The order depends on n alone.
+template <class C, class F, class Join>
+C reduce_in_lanes(std::int64_t n, C none, F f, Join join) {
   constexpr std::int64_t kLanes = 256 / sizeof(C);
-  alignas(64) C lanes[kLanes] = {};
+  alignas(64) C lanes[kLanes];
+  std::fill_n(lanes, kLanes, none);
   const std::int64_t whole = n / kLanes * kLanes;
   for (std::int64_t begin = 0; begin < whole; begin += kLanes) {
 #pragma omp simd
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += f(begin + lane);
+    for (std::int64_t lane = 0; lane < kLanes; ++lane)
+      lanes[lane] = join(lanes[lane], f(begin + lane));
   }
-  for (std::int64_t i = whole; i < n; ++i) lanes[i - whole] += f(i);
+  for (std::int64_t i = whole; i < n; ++i) lanes[i - whole] = join(lanes[i - whole], f(i));
   for (std::int64_t half = kLanes / 2; half > 0; half /= 2) {
 #pragma omp simd
-    for (std::int64_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+    for (std::int64_t lane = 0; lane < half; ++lane)
+      lanes[lane] = join(lanes[lane], lanes[lane + half]);
   }
   return lanes[0];
+}
+
+template <class C, class F>
+C sum_in_lanes(std::int64_t n, F f) {
+  return reduce_in_lanes(n, C{0}, f, [](C a, C b) { return a + b; });
+}
+
+// NaN counts as the least number.
+template <class C, class F>
+C max_in_lanes(std::int64_t n, F f) {
+  return reduce_in_lanes(n, -std::numeric_limits<C>::infinity(), f,
+                         [](C a, C b) { return b > a ? b : a; });
 }
 
 }  // namespace lodestone::kernels
