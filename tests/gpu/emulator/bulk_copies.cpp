@@ -9,8 +9,8 @@
 namespace lodestone::ptx {
 namespace {
 
-std::byte* global_bytes(std::uint64_t address) {
-  return reinterpret_cast<std::byte*>(address);
+std::byte* global_bytes(const BulkCopy& copy, std::uint64_t address) {
+  return host_address(*copy.issuer.warp, AddressSpace::kGlobal, copy.issuer.lane, address);
 }
 
 // Calls visit(address, bytes) for the parts of global memory that the copy touches: rows, as long
@@ -36,23 +36,23 @@ void visit_global(const BulkCopy& copy, Visit&& visit) {
 
 void load_bytes(std::byte* shared, const BulkCopy& copy) {
   if (!copy.map) {
-    std::memcpy(shared + copy.shared, global_bytes(copy.global), copy.bytes);
+    std::memcpy(shared + copy.shared, global_bytes(copy, copy.global), copy.bytes);
     return;
   }
   const std::array<std::byte, 16> fill = fill_pattern(*copy.map);
   visit_box(*copy.map, copy.coordinates, copy.shared, [&](const BoxChunk& chunk) {
     std::memcpy(shared + chunk.shared, fill.data(), fill.size());
     if (chunk.end > chunk.begin)
-      std::memcpy(shared + chunk.shared + chunk.begin, global_bytes(chunk.global + chunk.begin),
-                  chunk.end - chunk.begin);
+      std::memcpy(shared + chunk.shared + chunk.begin,
+                  global_bytes(copy, chunk.global + chunk.begin), chunk.end - chunk.begin);
   });
 }
 
 void move_out(const BulkCopy& copy, std::uint64_t to, const std::byte* from, std::size_t bytes) {
   if (copy.reduction.kind == ReductionKind::kReplace)
-    std::memcpy(global_bytes(to), from, bytes);
+    std::memcpy(global_bytes(copy, to), from, bytes);
   else
-    reduce_bytes(copy.reduction, global_bytes(to), from, bytes);
+    reduce_bytes(copy.reduction, global_bytes(copy, to), from, bytes);
 }
 
 void store_bytes(const std::byte* shared, const BulkCopy& copy) {

@@ -63,10 +63,11 @@ void run_copy(Warp& warp, const Operation& operation, LaneMask mask) {
       {warp, operation, AddressSpace::kShared, AccessKind::kAsyncWrite, operation.bytes, mask, to});
   ThreadCopies& copies = asynchronous_state(warp).copies;
   for_each_lane(mask, [&](std::uint32_t lane) {
-    copies.begin(warp.thread(lane), {.shared = static_cast<std::uint32_t>(to[lane]),
-                                     .source = reinterpret_cast<const std::byte*>(from[lane]),
-                                     .bytes = operation.bytes,
-                                     .source_bytes = bytes[lane]});
+    copies.begin(warp.thread(lane),
+                 {.shared = static_cast<std::uint32_t>(to[lane]),
+                  .source = host_address(warp, AddressSpace::kGlobal, lane, from[lane]),
+                  .bytes = operation.bytes,
+                  .source_bytes = bytes[lane]});
   });
 }
 
@@ -111,11 +112,11 @@ void run_wait_all(Warp& warp, const Operation& /*operation*/, LaneMask mask) {
   });
 }
 
-template <Handler Run>
+template <Handler kRun>
 void translate_plain(Translator& translator, const Instruction& /*instruction*/,
                      const Match& /*match*/, Operation& operation) {
   translator.expect_operands(0);
-  operation.handler = Run;
+  operation.handler = kRun;
 }
 
 void translate_wait_group(Translator& translator, const Instruction& instruction,

@@ -198,8 +198,8 @@ void translate_tensor_store(Translator& translator, const Instruction& instructi
   operation.handler = run_store;
 }
 
-template <std::size_t Count>
-std::uint32_t index_of(const std::array<std::string_view, Count>& names, std::string_view name) {
+template <std::size_t kCount>
+std::uint32_t index_of(const std::array<std::string_view, kCount>& names, std::string_view name) {
   return static_cast<std::uint32_t>(std::find(names.begin(), names.end(), name) - names.begin());
 }
 

@@ -13,25 +13,25 @@ namespace {
 constexpr std::size_t kMmaD = 0, kMmaA = 4, kMmaB = 8, kMmaC = 10, kMmaRegisters = 14;
 constexpr std::uint32_t kRowBytes = 16;  // of an 8 x 8 matrix
 
-template <std::size_t Count>
-std::array<LaneWords, Count> read_registers(const Warp& warp, const std::uint32_t* places) {
-  std::array<LaneWords, Count> words;
-  for (std::size_t i = 0; i < Count; ++i)
+template <std::size_t kCount>
+std::array<LaneWords, kCount> read_registers(const Warp& warp, const std::uint32_t* places) {
+  std::array<LaneWords, kCount> words;
+  for (std::size_t i = 0; i < kCount; ++i)
     std::memcpy(words[i].data(), warp.lanes<std::uint32_t>(places[i]), sizeof(LaneWords));
   return words;
 }
 
-template <TensorFormat Format>
+template <TensorFormat kFormat>
 void run_mma(Warp& warp, const Operation& operation, LaneMask /*all*/) {
   const std::uint32_t* const places = warp.list(operation);
   const std::array<LaneWords, 4> d =
-      mma(Format, read_registers<4>(warp, places + kMmaA), read_registers<2>(warp, places + kMmaB),
+      mma(kFormat, read_registers<4>(warp, places + kMmaA), read_registers<2>(warp, places + kMmaB),
           read_registers<4>(warp, places + kMmaC));
   for (std::size_t i = 0; i < d.size(); ++i)
     std::memcpy(warp.lanes<std::uint32_t>(places[kMmaD + i]), d[i].data(), sizeof(LaneWords));
 }
 
-template <TensorFormat Format>
+template <TensorFormat kFormat>
 void translate_mma(Translator& translator, const Instruction& instruction, const Match& /*match*/,
                    Operation& operation) {
   translator.expect_operands(4);
@@ -43,7 +43,7 @@ void translate_mma(Translator& translator, const Instruction& instruction, const
   if (places.size() != kMmaRegisters) translator.refuse("wrong number of registers");
   operation.list = translator.list(places);
   operation.flow = Flow::kWarpSync;
-  operation.handler = run_mma<Format>;
+  operation.handler = run_mma<kFormat>;
 }
 
 // The addresses of rows, which lane i gives for row i % 8 of matrix i / 8, checked.

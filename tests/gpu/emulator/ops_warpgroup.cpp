@@ -104,17 +104,17 @@ Major major_of(const Operation& operation, std::uint32_t transposed) {
   return (operation.modifiers & transposed) != 0 ? Major::kMn : Major::kK;
 }
 
-template <TensorFormat Format>
+template <TensorFormat kFormat>
 OperandA read_a(Warp& warp, const Operation& operation, const std::uint32_t* registers) {
   if ((operation.modifiers & kAInRegisters) != 0) {
     std::array<LaneWords, 4> words;
     for (std::size_t i = 0; i < words.size(); ++i)
       std::memcpy(words[i].data(), warp.lanes<std::uint32_t>(registers[i]), sizeof(LaneWords));
-    return operand_a(Format, words);
+    return operand_a(kFormat, words);
   }
   OperandA a{};
   const int first_row = static_cast<int>(warp.index() % 4) * kTensorRows;
-  OperandReader(warp, operation, Format,
+  OperandReader(warp, operation, kFormat,
                 *warp.lanes<std::uint64_t>(operation.registers[kDescriptorA]),
                 major_of(operation, kAIsTransposed))
       .read(first_row, kTensorRows, [&a, first_row](int row, int k) -> float& {
@@ -123,15 +123,15 @@ OperandA read_a(Warp& warp, const Operation& operation, const std::uint32_t* reg
   return a;
 }
 
-template <TensorFormat Format>
+template <TensorFormat kFormat>
 void run_product(Warp& warp, const Operation& operation, LaneMask /*all*/) {
   asynchronous_state(warp).warpgroups.begin(issuer_of(warp, operation));
   const std::uint32_t* const places = warp.list(operation);
   const std::size_t count = operation.list_size;
   const std::size_t columns = count * 2;
-  OperandA a = read_a<Format>(warp, operation, places + count);
+  OperandA a = read_a<kFormat>(warp, operation, places + count);
   std::array<float, kMaximumTensorDepth * kMostColumns> b;
-  OperandReader(warp, operation, Format,
+  OperandReader(warp, operation, kFormat,
                 *warp.lanes<std::uint64_t>(operation.registers[kDescriptorB]),
                 major_of(operation, kBIsTransposed))
       .read(0, static_cast<int>(columns), [&b, columns](int column, int k) -> float& {
@@ -147,7 +147,7 @@ void run_product(Warp& warp, const Operation& operation, LaneMask /*all*/) {
   std::array<LaneWords, kMostColumns / 2> accumulators;
   for (std::size_t i = 0; i < count; ++i)
     std::memcpy(accumulators[i].data(), warp.lanes<std::uint32_t>(places[i]), sizeof(LaneWords));
-  multiply_accumulate(std::span(accumulators).first(count), a, b, tensor_depth(Format), scale_d);
+  multiply_accumulate(std::span(accumulators).first(count), a, b, tensor_depth(kFormat), scale_d);
   for (std::size_t i = 0; i < count; ++i)
     std::memcpy(warp.lanes<std::uint32_t>(places[i]), accumulators[i].data(), sizeof(LaneWords));
 }
@@ -180,12 +180,12 @@ void translate_matrices(Translator& translator, const Instruction& instruction, 
 }
 
 // d, a (descriptor or registers), b, scale-d, scale-a, scale-b[, transpose-a][, transpose-b]
-template <TensorFormat Format>
+template <TensorFormat kFormat>
 void translate_product(Translator& translator, const Instruction& instruction, const Match& match,
                        Operation& operation) {
   const std::vector<Operand>& operands = instruction.operands;
   const bool in_registers = operands.size() > 1 && operands[1].kind == Operand::Kind::kVector;
-  constexpr bool kTransposes = Format != TensorFormat::kTensorFloat;
+  constexpr bool kTransposes = kFormat != TensorFormat::kTensorFloat;
   translator.expect_operands(!kTransposes ? 6 : in_registers ? 7 : 8);
   translate_matrices(translator, instruction, match, operation);
   const auto [predicate, is_negated] = translator.predicate(operands[3]);
@@ -198,7 +198,7 @@ void translate_product(Translator& translator, const Instruction& instruction, c
   if (kTransposes && translator.constant(operands.back()) != 0)
     operation.modifiers |= kBIsTransposed;
   operation.flow = Flow::kWarpSync;
-  operation.handler = run_product<Format>;
+  operation.handler = run_product<kFormat>;
 }
 
 void run_fence(Warp& warp, const Operation& /*operation*/, LaneMask /*all*/) {
@@ -214,12 +214,12 @@ void run_wait(Warp& warp, const Operation& operation, LaneMask /*all*/) {
                                            static_cast<std::size_t>(operation.immediate));
 }
 
-template <Handler Run>
+template <Handler kRun>
 void translate_plain(Translator& translator, const Instruction& /*instruction*/,
                      const Match& /*match*/, Operation& operation) {
   translator.expect_operands(0);
   operation.flow = Flow::kWarpSync;
-  operation.handler = Run;
+  operation.handler = kRun;
 }
 
 void translate_wait(Translator& translator, const Instruction& instruction, const Match& /*match*/,
@@ -247,7 +247,8 @@ void translate_setmaxnreg(Translator& translator, const Instruction& instruction
 void run_elect(Warp& warp, const Operation& operation, LaneMask members) {
   const auto elected = static_cast<std::uint32_t>(std::countr_zero(members));
   std::uint32_t* const lanes = warp.lanes<std::uint32_t>(operation.registers[0]);
-  for (LaneMask rest = members; rest != 0; rest &= rest - 1) lanes[std::countr_zero(rest)] = elected;
+  for (LaneMask rest = members; rest != 0; rest &= rest - 1)
+    lanes[std::countr_zero(rest)] = elected;
   warp.set_predicate(operation.registers[1], LaneMask{1} << elected, members);
 }
 

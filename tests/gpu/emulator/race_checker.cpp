@@ -80,7 +80,7 @@ void RaceChecker::end_launch(const Launch& /*launch*/) {
 
 void RaceChecker::begin_block(Block& block) {
   clocks_ = std::make_unique<BlockClocks>(block.thread_count(), time_);
-  block_starts_.push_back(time_);
+  block_starts_.push_back({time_, block.linear_index()});
   barrier_clocks_.assign(16, SyncClock());
   shared_publications_.clear();
 }
@@ -336,10 +336,12 @@ std::string RaceChecker::describe(const AccessRecord& record) const {
   if (record.time == kInFlight)
     return fmt::format("a copy under way that thread {} began at {}", std::uint32_t{record.thread},
                        line);
-  const auto next = std::lower_bound(block_starts_.begin(), block_starts_.end(), record.time);
   const bool is_of_block = record.time > clocks_->start();
+  const auto next =
+      std::partition_point(block_starts_.begin(), block_starts_.end(),
+                           [&record](const BlockStart& start) { return start.time < record.time; });
   const std::string block =
-      is_of_block ? "" : fmt::format(" of block {}", next - block_starts_.begin() - 1);
+      is_of_block ? "" : fmt::format(" of block {}", std::prev(next)->linear_index);
   if (is_of_block && record.thread >= clocks_->threads())
     return fmt::format("a copy that ended, begun at {}", line);
   return fmt::format("thread {}{} at {}", std::uint32_t{record.thread}, block, line);

@@ -105,7 +105,11 @@ class RaceChecker : public MemoryObserver {
   ShadowMemory global_shadow_;
   std::unique_ptr<BlockClocks> clocks_;
   std::vector<SyncClock> barrier_clocks_;  // of bar.arrive, by barrier
-  std::vector<Time> block_starts_;         // of the launch
+  struct BlockStart {
+    Time time = 0;
+    std::uint64_t linear_index = 0;
+  };
+  std::vector<BlockStart> block_starts_;  // of the launch, in the order in which blocks ran
   Publications shared_publications_;
   Publications global_publications_;
   std::unordered_map<const Operation*, std::uint32_t> site_numbers_;

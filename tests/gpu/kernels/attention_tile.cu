@@ -12,20 +12,20 @@ namespace {
 constexpr int kTile = 64;
 constexpr int kThreads = 128;
 
-template <TileBug Bug>
+template <TileBug kBug>
 __device__ __forceinline__ int place(int row, int chunk) {
-  return row * 128 + (Bug == TileBug::kPlainLayout ? chunk : chunk ^ (row & 7)) * 16;
+  return row * 128 + (kBug == TileBug::kPlainLayout ? chunk : chunk ^ (row & 7)) * 16;
 }
 
-template <TileBug Bug>
+template <TileBug kBug>
 __device__ __forceinline__ void copy_tile(const std::uint16_t* to, const std::uint16_t* from,
                                           int first_row, int length) {
   const std::uint32_t base = shared_address(to);
   for (int i = static_cast<int>(threadIdx.x); i < kTile * 8; i += kThreads) {
     const int row = i / 8;
     const int chunk = i % 8;
-    const bool exists = Bug == TileBug::kReadsPastTheEnd || first_row + row < length;
-    copy_async(base + place<Bug>(row, chunk),
+    const bool exists = kBug == TileBug::kReadsPastTheEnd || first_row + row < length;
+    copy_async(base + place<kBug>(row, chunk),
                from + (exists ? first_row + row : 0) * kTile + chunk * 8, exists);
   }
 }
@@ -69,7 +69,7 @@ __device__ __forceinline__ void update(Softmax& softmax, float (&scores)[8][4],
   }
 }
 
-template <TileBug Bug>
+template <TileBug kBug>
 __device__ __forceinline__ void scores_of(float (&scores)[8][4],
                                           const std::uint32_t (&queries)[4][4],
                                           std::uint32_t keys) {
@@ -79,19 +79,19 @@ __device__ __forceinline__ void scores_of(float (&scores)[8][4],
 #pragma unroll
     for (int n = 0; n < 4; ++n) {
       std::uint32_t words[4];
-      load_matrices<4, false>(
-          words, keys + place<Bug>(n * 16 + (lane & 7) + (lane >> 4) * 8, k * 2 + (lane >> 3 & 1)));
+      load_matrices<4, false>(words, keys + place<kBug>(n * 16 + (lane & 7) + (lane >> 4) * 8,
+                                                        k * 2 + (lane >> 3 & 1)));
       multiply_bf16(scores[n * 2], queries[k], words[0], words[1]);
       multiply_bf16(scores[n * 2 + 1], queries[k], words[2], words[3]);
     }
 }
 
-template <TileBug Bug>
+template <TileBug kBug>
 __device__ __forceinline__ void add_values(float (&output)[8][4], const float (&scores)[8][4],
                                            std::uint32_t values) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const auto pack = [](float low, float high) {
-    return Bug == TileBug::kSwappedHalves ? pack_bf16(high, low) : pack_bf16(low, high);
+    return kBug == TileBug::kSwappedHalves ? pack_bf16(high, low) : pack_bf16(low, high);
   };
 #pragma unroll
   for (int k = 0; k < 4; ++k) {
@@ -99,7 +99,7 @@ __device__ __forceinline__ void add_values(float (&output)[8][4], const float (&
                           pack(scores[2 * k][2], scores[2 * k][3]),
                           pack(scores[2 * k + 1][0], scores[2 * k + 1][1]),
                           pack(scores[2 * k + 1][2], scores[2 * k + 1][3])};
-    if (Bug == TileBug::kSwappedFragments) {
+    if (kBug == TileBug::kSwappedFragments) {
       const std::uint32_t first = a[1];
       a[1] = a[2];
       a[2] = first;
@@ -107,7 +107,8 @@ __device__ __forceinline__ void add_values(float (&output)[8][4], const float (&
 #pragma unroll
     for (int n = 0; n < 4; ++n) {
       std::uint32_t words[4];
-      load_matrices<4, true>(words, values + place<Bug>(k * 16 + (lane & 15), n * 2 + (lane >> 4)));
+      load_matrices<4, true>(words,
+                             values + place<kBug>(k * 16 + (lane & 15), n * 2 + (lane >> 4)));
       multiply_bf16(output[n * 2], a, words[0], words[1]);
       multiply_bf16(output[n * 2 + 1], a, words[2], words[3]);
     }
@@ -140,18 +141,18 @@ __device__ __forceinline__ void write_output(std::uint16_t* output, const float 
   }
 }
 
-template <TileBug Bug>
+template <TileBug kBug>
 __device__ __forceinline__ void wait_for_tile(bool another_is_coming) {
-  if (Bug != TileBug::kNoWait) {
+  if (kBug != TileBug::kNoWait) {
     if (another_is_coming)
       wait_copies<1>();
     else
       wait_copies<0>();
   }
-  if (Bug != TileBug::kNoBarrierAfterWait) __syncthreads();
+  if (kBug != TileBug::kNoBarrierAfterWait) __syncthreads();
 }
 
-template <TileBug Bug>
+template <TileBug kBug>
 __global__ void __launch_bounds__(kThreads)
     attention_kernel(const __grid_constant__ AttentionArgs args) {
   __shared__ __align__(128) std::uint16_t queries[kTile * kTile];
@@ -162,9 +163,9 @@ __global__ void __launch_bounds__(kThreads)
   const int first_query = static_cast<int>(blockIdx.x) * kTile;
   const int head = static_cast<int>(blockIdx.y) * args.length * kTile;
   const int tiles = (args.length + kTile - 1) / kTile;
-  copy_tile<Bug>(queries, args.queries + head, first_query, args.length);
-  copy_tile<Bug>(keys[0], args.keys + head, 0, args.length);
-  copy_tile<Bug>(values[0], args.values + head, 0, args.length);
+  copy_tile<kBug>(queries, args.queries + head, first_query, args.length);
+  copy_tile<kBug>(keys[0], args.keys + head, 0, args.length);
+  copy_tile<kBug>(values[0], args.values + head, 0, args.length);
   commit_copies();
   std::uint32_t query_words[4][4];
   float output[8][4] = {};
@@ -172,33 +173,33 @@ __global__ void __launch_bounds__(kThreads)
   for (int tile = 0; tile < tiles; ++tile) {
     const int buffer = tile & 1;
     if (tile + 1 < tiles) {
-      copy_tile<Bug>(keys[buffer ^ 1], args.keys + head, (tile + 1) * kTile, args.length);
-      copy_tile<Bug>(values[buffer ^ 1], args.values + head, (tile + 1) * kTile, args.length);
+      copy_tile<kBug>(keys[buffer ^ 1], args.keys + head, (tile + 1) * kTile, args.length);
+      copy_tile<kBug>(values[buffer ^ 1], args.values + head, (tile + 1) * kTile, args.length);
       commit_copies();
     }
-    wait_for_tile<Bug>(tile + 1 < tiles);
+    wait_for_tile<kBug>(tile + 1 < tiles);
     if (tile == 0)
       for (int k = 0; k < 4; ++k)
         load_matrices<4, false>(
             query_words[k],
-            shared_address(queries) + place<Bug>(warp * 16 + (lane & 15), k * 2 + (lane >> 4)));
+            shared_address(queries) + place<kBug>(warp * 16 + (lane & 15), k * 2 + (lane >> 4)));
     float scores[8][4] = {};
-    scores_of<Bug>(scores, query_words, shared_address(keys[buffer]));
+    scores_of<kBug>(scores, query_words, shared_address(keys[buffer]));
     scale_and_mask(scores, tile * kTile, args.length, args.scale * 1.44269504f);
     update(softmax, scores, output);
-    const bool goes_past = Bug == TileBug::kPastTheTile && tile == 1;
-    add_values<Bug>(output, scores, shared_address(values[buffer]) + (goes_past ? 128 : 0));
-    if (Bug == TileBug::kNoBarrierBeforeReuse) continue;
-    if (Bug != TileBug::kWarpSkipsBarrier || warp != 3 || tile != 0) __syncthreads();
+    const bool goes_past = kBug == TileBug::kPastTheTile && tile == 1;
+    add_values<kBug>(output, scores, shared_address(values[buffer]) + (goes_past ? 128 : 0));
+    if (kBug == TileBug::kNoBarrierBeforeReuse) continue;
+    if (kBug != TileBug::kWarpSkipsBarrier || warp != 3 || tile != 0) __syncthreads();
   }
   write_output(args.output + head, output, softmax, first_query + warp * 16, args.length);
 }
 
-template <TileBug Bug>
+template <TileBug kBug>
 cudaError_t launch(const AttentionArgs& args) {
   const dim3 grid(static_cast<unsigned>((args.length + kTile - 1) / kTile),
                   static_cast<unsigned>(args.heads));
-  attention_kernel<Bug><<<grid, kThreads>>>(args);
+  attention_kernel<kBug><<<grid, kThreads>>>(args);
   return cudaGetLastError();
 }
 

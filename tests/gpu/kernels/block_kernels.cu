@@ -17,12 +17,12 @@ __device__ __forceinline__ float partial_sum(const float* in, int count) {
 }
 
 // Leaves the sum of all threads' values in sums[0].
-template <BlockBug Bug>
+template <BlockBug kBug>
 __device__ __forceinline__ void reduce(float* sums, float value) {
   const int thread = static_cast<int>(threadIdx.x);
-  if (Bug != BlockBug::kUninitialised || thread != 7)
-    sums[Bug == BlockBug::kPastTheArray ? thread + 1 : thread] = value;
-  if (Bug != BlockBug::kNoBarrier && (Bug != BlockBug::kHalfSkipsBarrier || thread < 128))
+  if (kBug != BlockBug::kUninitialised || thread != 7)
+    sums[kBug == BlockBug::kPastTheArray ? thread + 1 : thread] = value;
+  if (kBug != BlockBug::kNoBarrier && (kBug != BlockBug::kHalfSkipsBarrier || thread < 128))
     __syncthreads();
   for (int distance = kThreads / 2; distance > 0; distance /= 2) {
     if (thread < distance) sums[thread] += sums[thread + distance];
@@ -30,17 +30,17 @@ __device__ __forceinline__ void reduce(float* sums, float value) {
   }
 }
 
-template <BlockBug Bug>
+template <BlockBug kBug>
 __global__ void __launch_bounds__(kThreads)
     block_sum_kernel(const float* in, int count, float* sum) {
   __shared__ float sums[kThreads];
   const float value = partial_sum(in, count);
-  if (Bug == BlockBug::kReturnsEarly && threadIdx.x >= 200) return;
-  reduce<Bug>(sums, value);
+  if (kBug == BlockBug::kReturnsEarly && threadIdx.x >= 200) return;
+  reduce<kBug>(sums, value);
   if (threadIdx.x == 0) atomicAdd(sum, sums[0]);
 }
 
-template <BlockBug Bug>
+template <BlockBug kBug>
 __global__ void __launch_bounds__(32) warp_sum_kernel(const float* in, float* sum) {
   __shared__ float sums[64];
   const int lane = static_cast<int>(threadIdx.x);
@@ -49,29 +49,29 @@ __global__ void __launch_bounds__(32) warp_sum_kernel(const float* in, float* su
   __syncwarp();
   for (int distance = 16; distance > 0; distance /= 2) {
     const float value = sums[lane] + sums[lane + distance];
-    if (Bug != BlockBug::kNoWarpBarrier) __syncwarp();
+    if (kBug != BlockBug::kNoWarpBarrier) __syncwarp();
     sums[lane] = value;
-    if (Bug != BlockBug::kNoWarpBarrier) __syncwarp();
+    if (kBug != BlockBug::kNoWarpBarrier) __syncwarp();
   }
   if (lane == 0) *sum = sums[0];
 }
 
-template <BlockBug Bug>
+template <BlockBug kBug>
 __global__ void __launch_bounds__(kThreads)
     last_block_kernel(const float* in, int count, float* partial, unsigned* ticket, float* sum) {
   __shared__ bool is_last;
   const int thread = static_cast<int>(threadIdx.x);
   // Every thread writes a partial sum of its own.
   partial[blockIdx.x * kThreads + threadIdx.x] = partial_sum(in, count);
-  if (Bug == BlockBug::kBlockFence)
+  if (kBug == BlockBug::kBlockFence)
     __threadfence_block();
-  else if (Bug != BlockBug::kNoFence)
+  else if (kBug != BlockBug::kNoFence)
     __threadfence();
-  if (Bug != BlockBug::kNoBarrierBeforeTicket) __syncthreads();
+  if (kBug != BlockBug::kNoBarrierBeforeTicket) __syncthreads();
   if (thread == 0) is_last = atomicAdd(ticket, 1u) == gridDim.x - 1;
   __syncthreads();
   if (!is_last) return;
-  if (Bug != BlockBug::kNoFenceOfReader) __threadfence();
+  if (kBug != BlockBug::kNoFenceOfReader) __threadfence();
   __shared__ float sums[kThreads];
   float value = 0;
   for (int block = 0; block < static_cast<int>(gridDim.x); ++block)
@@ -80,7 +80,7 @@ __global__ void __launch_bounds__(kThreads)
   if (thread == 0) *sum = sums[0];
 }
 
-template <BlockBug Bug>
+template <BlockBug kBug>
 __global__ void __launch_bounds__(kThreads)
     histogram_kernel(const unsigned char* bytes, int count, unsigned* counts) {
   __shared__ unsigned own[kThreads];
@@ -88,7 +88,7 @@ __global__ void __launch_bounds__(kThreads)
   __syncthreads();
   for (int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x); i < count;
        i += static_cast<int>(gridDim.x * blockDim.x)) {
-    if (Bug == BlockBug::kPlainIncrement)
+    if (kBug == BlockBug::kPlainIncrement)
       own[bytes[i]]++;
     else
       atomicAdd(&own[bytes[i]], 1u);
@@ -103,7 +103,7 @@ __device__ __forceinline__ float over_warp(float value) {
   return value;
 }
 
-template <BlockBug Bug>
+template <BlockBug kBug>
 __global__ void __launch_bounds__(128)
     centre_kernel(const float* in, int rows, int columns, float* out) {
   const int row = static_cast<int>(blockIdx.x * 4 + threadIdx.x / 32);
@@ -111,12 +111,12 @@ __global__ void __launch_bounds__(128)
   if (row >= rows) return;
   float sum = 0;
   for (int i = lane; i < columns; i += 32) sum += in[row * columns + i];
-  if (Bug == BlockBug::kHalfShuffles) {
+  if (kBug == BlockBug::kHalfShuffles) {
     if (lane < 16) sum = over_warp(sum);
   } else {
     sum = over_warp(sum);
   }
-  const int end = Bug == BlockBug::kWritesPastTheEnd ? columns + 1 : columns;
+  const int end = kBug == BlockBug::kWritesPastTheEnd ? columns + 1 : columns;
   for (int i = lane; i < end; i += 32)
     out[row * columns + i] = in[row * columns + i % columns] - sum / static_cast<float>(columns);
 }

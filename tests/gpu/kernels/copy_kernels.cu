@@ -10,16 +10,16 @@ namespace {
 constexpr int kCount = 256;  // floats a buffer
 constexpr int kBytes = kCount * 4;
 
-template <CopyBug Bug>
+template <CopyBug kBug>
 __global__ void __launch_bounds__(kCount) doubling_kernel(const float* from, int count, float* to) {
   __shared__ __align__(128) float in[kCount];
   __shared__ __align__(128) float out[kCount];
   __shared__ std::uint64_t loaded;
   const int thread = static_cast<int>(threadIdx.x);
-  constexpr int kLoaded = Bug == CopyBug::kOddSize         ? 24
-                          : Bug == CopyBug::kPastTheBuffer ? 2 * kBytes
-                                                           : kBytes;
-  if (Bug != CopyBug::kBarrierNotMade && thread == 0) mbarrier_init(&loaded, 1);
+  constexpr int kLoaded = kBug == CopyBug::kOddSize         ? 24
+                          : kBug == CopyBug::kPastTheBuffer ? 2 * kBytes
+                                                            : kBytes;
+  if (kBug != CopyBug::kBarrierNotMade && thread == 0) mbarrier_init(&loaded, 1);
   __syncthreads();
   for (int part = 0; part < count / kCount; ++part) {
     if (thread == 0) {
@@ -28,16 +28,16 @@ __global__ void __launch_bounds__(kCount) doubling_kernel(const float* from, int
     }
     mbarrier_wait(&loaded, part & 1);
     out[thread] = 2 * in[thread];
-    if (Bug != CopyBug::kNoProxyFence) fence_async_proxy();
+    if (kBug != CopyBug::kNoProxyFence) fence_async_proxy();
     __syncthreads();
     if (thread == 0) {
       bulk_store(to + part * kCount, out, kBytes);
-      if (Bug != CopyBug::kNoCommit) bulk_commit();
-      if (Bug != CopyBug::kNoReadWait && Bug != CopyBug::kNoWait) bulk_wait_read();
+      if (kBug != CopyBug::kNoCommit) bulk_commit();
+      if (kBug != CopyBug::kNoReadWait && kBug != CopyBug::kNoWait) bulk_wait_read();
     }
     __syncthreads();
   }
-  if (thread == 0 && Bug != CopyBug::kNoWait) bulk_wait();
+  if (thread == 0 && kBug != CopyBug::kNoWait) bulk_wait();
 }
 
 __global__ void __launch_bounds__(128) addition_kernel(const float* from, float* to) {

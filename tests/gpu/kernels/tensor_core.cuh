@@ -13,20 +13,21 @@ __device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
 
 // --------------------------------------------------------------------------------------- one warp
 
-template <int Matrices, bool Transposed>
-__device__ __forceinline__ void load_matrices(std::uint32_t (&words)[Matrices], std::uint32_t row) {
-  static_assert(Matrices == 2 || Matrices == 4);
-  if constexpr (Matrices == 4 && !Transposed)
+template <int kMatrices, bool kTransposed>
+__device__ __forceinline__ void load_matrices(std::uint32_t (&words)[kMatrices],
+                                              std::uint32_t row) {
+  static_assert(kMatrices == 2 || kMatrices == 4);
+  if constexpr (kMatrices == 4 && !kTransposed)
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
                  : "r"(row)
                  : "memory");
-  else if constexpr (Matrices == 4)
+  else if constexpr (kMatrices == 4)
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
                  : "r"(row)
                  : "memory");
-  else if constexpr (!Transposed)
+  else if constexpr (!kTransposed)
     asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
                  : "=r"(words[0]), "=r"(words[1])
                  : "r"(row)
@@ -38,9 +39,9 @@ __device__ __forceinline__ void load_matrices(std::uint32_t (&words)[Matrices], 
                  : "memory");
 }
 
-template <bool Transposed>
+template <bool kTransposed>
 __device__ __forceinline__ void store_matrices(std::uint32_t row, const std::uint32_t (&words)[4]) {
-  if constexpr (Transposed)
+  if constexpr (kTransposed)
     asm volatile(
         "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(row),
         "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3])
@@ -87,9 +88,9 @@ __device__ __forceinline__ void copy_async(std::uint32_t to, const void* from, b
 __device__ __forceinline__ void commit_copies() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 }
-template <int Groups>
+template <int kGroups>
 __device__ __forceinline__ void wait_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(Groups) : "memory");
+  asm volatile("cp.async.wait_group %0;" ::"n"(kGroups) : "memory");
 }
 
 // --------------------------------------------------------------------------------------- mbarriers

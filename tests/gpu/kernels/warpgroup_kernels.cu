@@ -18,55 +18,55 @@ struct Pipeline {
   std::uint64_t empty[kStages];
 };
 
-template <WarpgroupBug Bug>
+template <WarpgroupBug kBug>
 __device__ __forceinline__ void produce(const WarpgroupProductArgs& args, Pipeline& pipeline,
                                         std::uint16_t (*a)[kTile * kTile],
                                         std::uint16_t (*b)[kTile * kTile]) {
-  constexpr int kExpected = Bug == WarpgroupBug::kTooFewBytes    ? kTileBytes
-                            : Bug == WarpgroupBug::kTooManyBytes ? 2 * kTileBytes + 16
-                                                                 : 2 * kTileBytes;
+  constexpr int kExpected = kBug == WarpgroupBug::kTooFewBytes    ? kTileBytes
+                            : kBug == WarpgroupBug::kTooManyBytes ? 2 * kTileBytes + 16
+                                                                  : 2 * kTileBytes;
   const int row = static_cast<int>(blockIdx.y) * kTile;
   const int column = static_cast<int>(blockIdx.x) * kTile;
   for (int step = 0; step < args.k / kTile; ++step) {
     const int stage = step % kStages;
-    if (Bug != WarpgroupBug::kNoEmptyWait)
+    if (kBug != WarpgroupBug::kNoEmptyWait)
       mbarrier_wait(&pipeline.empty[stage], (step / kStages + 1) & 1);
     mbarrier_expect(&pipeline.full[stage], kExpected);
-    const int shift = Bug == WarpgroupBug::kMisalignedStage ? 32 : 0;
+    const int shift = kBug == WarpgroupBug::kMisalignedStage ? 32 : 0;
     tensor_load(a[stage] + shift, &args.a, &pipeline.full[stage], step * kTile, row);
     tensor_load(b[stage], &args.b, &pipeline.full[stage], step * kTile, column);
   }
 }
 
-template <WarpgroupBug Bug>
+template <WarpgroupBug kBug>
 __device__ __forceinline__ std::uint64_t descriptor_of(const void* operand) {
   const std::uint64_t descriptor = k_major_descriptor(operand);
-  return Bug == WarpgroupBug::kPlainDescriptor ? descriptor & ~(3ull << 62) : descriptor;
+  return kBug == WarpgroupBug::kPlainDescriptor ? descriptor & ~(3ull << 62) : descriptor;
 }
 
-template <WarpgroupBug Bug>
+template <WarpgroupBug kBug>
 __device__ __forceinline__ void consume(const WarpgroupProductArgs& args, Pipeline& pipeline,
                                         std::uint16_t (*a)[kTile * kTile],
                                         std::uint16_t (*b)[kTile * kTile], float (&sums)[32]) {
   const bool is_leader = threadIdx.x % 32 == 0;
   for (int step = 0; step < args.k / kTile; ++step) {
     const int stage = step % kStages;
-    const int parity = (step / kStages + (Bug == WarpgroupBug::kWrongParity ? 1 : 0)) & 1;
-    if (Bug != WarpgroupBug::kNoFullWait) mbarrier_wait(&pipeline.full[stage], parity);
-    if (Bug != WarpgroupBug::kNoFence) wgmma_fence();
+    const int parity = (step / kStages + (kBug == WarpgroupBug::kWrongParity ? 1 : 0)) & 1;
+    if (kBug != WarpgroupBug::kNoFullWait) mbarrier_wait(&pipeline.full[stage], parity);
+    if (kBug != WarpgroupBug::kNoFence) wgmma_fence();
 #pragma unroll
     for (int k = 0; k < 4; ++k)
-      if (Bug != WarpgroupBug::kThreeWarps || threadIdx.x < 96)
-        wgmma_64x64(sums, descriptor_of<Bug>(a[stage] + k * 16),
-                    descriptor_of<Bug>(b[stage] + k * 16), step != 0 || k != 0);
-    if (Bug != WarpgroupBug::kNoCommit) wgmma_commit();
-    if (Bug == WarpgroupBug::kEarlyRelease && is_leader) mbarrier_arrive(&pipeline.empty[stage]);
+      if (kBug != WarpgroupBug::kThreeWarps || threadIdx.x < 96)
+        wgmma_64x64(sums, descriptor_of<kBug>(a[stage] + k * 16),
+                    descriptor_of<kBug>(b[stage] + k * 16), step != 0 || k != 0);
+    if (kBug != WarpgroupBug::kNoCommit) wgmma_commit();
+    if (kBug == WarpgroupBug::kEarlyRelease && is_leader) mbarrier_arrive(&pipeline.empty[stage]);
     wgmma_wait();
-    if (Bug != WarpgroupBug::kEarlyRelease && is_leader) mbarrier_arrive(&pipeline.empty[stage]);
+    if (kBug != WarpgroupBug::kEarlyRelease && is_leader) mbarrier_arrive(&pipeline.empty[stage]);
   }
 }
 
-template <WarpgroupBug Bug>
+template <WarpgroupBug kBug>
 __global__ void __launch_bounds__(kThreads)
     product_kernel(const __grid_constant__ WarpgroupProductArgs args) {
   __shared__ __align__(1024) std::uint16_t a[kStages][kTile * kTile];
@@ -77,17 +77,17 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) {
     for (int stage = 0; stage < kStages; ++stage) {
       mbarrier_init(&pipeline.full[stage], 1);
-      mbarrier_init(&pipeline.empty[stage], Bug == WarpgroupBug::kWrongCount ? 1 : 4);
+      mbarrier_init(&pipeline.empty[stage], kBug == WarpgroupBug::kWrongCount ? 1 : 4);
     }
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   }
-  if (Bug != WarpgroupBug::kNoBarrierAfterInit) __syncthreads();
+  if (kBug != WarpgroupBug::kNoBarrierAfterInit) __syncthreads();
   if (warp == 4) {
-    if (lane == 0) produce<Bug>(args, pipeline, a, b);
+    if (lane == 0) produce<kBug>(args, pipeline, a, b);
     return;
   }
   float sums[32];
-  consume<Bug>(args, pipeline, a, b, sums);
+  consume<kBug>(args, pipeline, a, b, sums);
   const int row = static_cast<int>(blockIdx.y) * kTile + warp * 16 + lane / 4;
   const int column = static_cast<int>(blockIdx.x) * kTile + lane % 4 * 2;
 #pragma unroll
@@ -95,10 +95,10 @@ __global__ void __launch_bounds__(kThreads)
     args.c[(row + i / 2 % 2 * 8) * args.n + column + i / 4 * 8 + i % 2] = sums[i];
 }
 
-template <WarpgroupBug Bug>
+template <WarpgroupBug kBug>
 cudaError_t launch(const WarpgroupProductArgs& args) {
   const dim3 grid(static_cast<unsigned>(args.n / kTile), static_cast<unsigned>(args.m / kTile));
-  product_kernel<Bug><<<grid, kThreads>>>(args);
+  product_kernel<kBug><<<grid, kThreads>>>(args);
   return cudaGetLastError();
 }
 
@@ -115,7 +115,7 @@ __device__ __forceinline__ std::uint64_t plain_descriptor(const void* operand, i
          static_cast<std::uint64_t>(stride >> 4) << 32;
 }
 
-template <GenericBug Bug, bool InRegisters>
+template <GenericBug kBug, bool kInRegisters>
 __global__ void __launch_bounds__(128)
     generic_kernel(const std::uint16_t* a, const std::uint16_t* b, float* c) {
   __shared__ __align__(128) std::uint16_t a_tile[64 * 16];
@@ -125,12 +125,12 @@ __global__ void __launch_bounds__(128)
   const int first_row = thread / 32 * 16 + lane / 4;
   for (int i = thread; i < 64 * 16; i += 128) a_tile[mn_major_place(i / 16, i % 16, 64)] = a[i];
   for (int i = thread; i < 16 * 32; i += 128) b_tile[mn_major_place(i % 32, i / 32, 32)] = b[i];
-  if (Bug != GenericBug::kNoProxyFence) fence_async_proxy();
+  if (kBug != GenericBug::kNoProxyFence) fence_async_proxy();
   __syncthreads();
   float sums[16];
   const std::uint64_t b_descriptor = plain_descriptor(b_tile, 32 * 8 * 2, 128);
   wgmma_fence();
-  if (InRegisters) {
+  if (kInRegisters) {
     std::uint32_t words[4];
     for (int i = 0; i < 4; ++i)
       words[i] = *reinterpret_cast<const std::uint32_t*>(a + (first_row + i % 2 * 8) * 16 +
