@@ -1,12 +1,6 @@
 #include "train/principal_components.h"
 
-// GCC 12 takes the undefined operands in its own AVX-512 header for uninitialised variables (bug
-// 105593) once Eigen's products are inlined.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <Eigen/Dense>
-#pragma GCC diagnostic pop
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>
