@@ -38,6 +38,7 @@ std::string table_text(const ordered_json& rows) {
   Table table(columns);
   for (const ordered_json& row : rows) {
     std::vector<std::string> cells;
+    cells.reserve(columns.size());
     for (const std::string& column : columns)
       cells.push_back(row.contains(column) ? value_text(row[column]) : "");
     table.add(std::move(cells));

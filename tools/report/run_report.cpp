@@ -49,6 +49,7 @@ void add_embedding(HtmlPage& page, RunReport& report, const ReportInputs& inputs
   EmbeddingFigures embedding =
       embedding_figures(inputs.embeddings, inputs.embedding_name, inputs.colour_by);
   std::vector<std::string> files;
+  files.reserve(inputs.embeddings.size());
   for (const fs::path& file : inputs.embeddings) files.push_back(file.filename().string());
   page.section("Cell embeddings");
   page.paragraph(
