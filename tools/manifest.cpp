@@ -38,7 +38,7 @@ ordered_json own_manifest(const fs::path& file) {
 
 }  // namespace
 
-Manifest::Manifest(std::vector<std::string> argv, ordered_json config)
+Manifest::Manifest(const std::vector<std::string>& argv, ordered_json config)
     : start_(std::chrono::system_clock::now()), clock_(std::chrono::steady_clock::now()) {
   facts_["made_by"] = "lodestone";
   facts_["version"] = kVersion;
@@ -46,7 +46,7 @@ Manifest::Manifest(std::vector<std::string> argv, ordered_json config)
       {"type", kBuildType}, {"compiler", kCompiler}, {"cpu", kTargetCpu}, {"cuda", kCudaBuilt}};
   for (const LibraryVersion& library : library_versions())
     facts_["libraries"][library.name] = library.version;
-  facts_["argv"] = std::move(argv);
+  facts_["argv"] = argv;
   facts_["directory"] = fs::current_path().string();
   facts_["host"] = host_name();
   facts_["threads"] = thread_count();

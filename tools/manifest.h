@@ -12,7 +12,7 @@ namespace lodestone::tools {
 class Manifest {
  public:
   // `config` is the resolved tree.
-  Manifest(std::vector<std::string> argv, nlohmann::ordered_json config);
+  Manifest(const std::vector<std::string>& argv, nlohmann::ordered_json config);
   // Records size and hash (XXH3, 128 bit) of a file, or of every file below a directory, now.
   void add_input(const std::filesystem::path& path);
   // A fact worth keeping ("matrix": "raw/X").

@@ -313,7 +313,7 @@ TEST_F(BadInputTest, LayerOutOfRange) {
 TEST_F(BadInputTest, ResumeWithoutARun) {
   fs::create_directory(folder_ / "empty");
   for (const char* name : {"empty", "none"})
-    expect_refused(kUsage, {path(name), "no run to resume", "leave out --resume"},
+    expect_refused(kUsage, {path(name), "no run to resume", "give --data"},
                    {"pretrain", "--out", path(name), "--resume"});
 }
 

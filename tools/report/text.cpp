@@ -30,29 +30,35 @@ std::size_t character_length(std::string_view text) {
   return overlong || surrogate || no_character ? 0 : length;
 }
 
+// One character as it may stand in markup.
+std::string_view escaped(std::string_view character) {
+  if (character.size() > 1) return character;
+  switch (character.front()) {
+    case '&':
+      return "&amp;";
+    case '<':
+      return "&lt;";
+    case '>':
+      return "&gt;";
+    case '"':
+      return "&quot;";
+    case '\'':
+      return "&#39;";
+    case '\t':
+    case '\n':
+      return character;
+    default:
+      return character.front() < 0x20 ? kReplacement : character;
+  }
+}
+
 }  // namespace
 
 std::string escape_markup(std::string_view text) {
   std::string result;
   while (!text.empty()) {
     const std::size_t length = character_length(text);
-    const char first = text.front();
-    if (length == 0)
-      result += kReplacement;
-    else if (first == '&')
-      result += "&amp;";
-    else if (first == '<')
-      result += "&lt;";
-    else if (first == '>')
-      result += "&gt;";
-    else if (first == '"')
-      result += "&quot;";
-    else if (first == '\'')
-      result += "&#39;";
-    else if (length == 1 && first < 0x20 && first != '\t' && first != '\n')
-      result += kReplacement;
-    else
-      result += text.substr(0, length);
+    result += length == 0 ? kReplacement : escaped(text.substr(0, length));
     text.remove_prefix(length == 0 ? 1 : length);
   }
   return result;
