@@ -17,7 +17,7 @@ if ! command -v clang-tidy-16 >/dev/null; then
 elif [[ ! -f build/release/compile_commands.json ]]; then
   echo "check_format: clang-tidy skipped, configure the release preset first"
 elif git rev-parse --verify --quiet "$base" >/dev/null; then
-  git diff --name-only --diff-filter=d "$base" -- {engine,kernels,model,data,train,tools}/'*.cpp' |
+  git diff --name-only --diff-filter=d "$base" -- {engine,kernels,model,data,train,bench,tools}/'*.cpp' |
     xargs --no-run-if-empty --max-procs=2 --max-args=4 clang-tidy-16 --quiet -p build/release
 fi
 echo "check_format: passed"
