@@ -31,6 +31,7 @@ std::vector<std::uint32_t> draw_genes(const std::vector<double>& weights, std::i
                                       std::mt19937_64& random) {
   std::vector<double> waits;
   std::exponential_distribution<double> wait;
+  waits.reserve(weights.size());
   for (const double weight : weights) waits.push_back(wait(random) / weight);
   std::vector<std::uint32_t> genes(weights.size());
   std::iota(genes.begin(), genes.end(), 0u);
