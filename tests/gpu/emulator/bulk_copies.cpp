@@ -80,9 +80,12 @@ void BulkCopies::check_global(const BulkCopy& copy, AccessKind kind) const {
   if (!copy.map && (copy.bytes == 0 || copy.bytes % 16 != 0))
     issuer.report(FindingKind::kAsynchronous,
                   fmt::format("bulk copy of {} bytes, which is no multiple of 16", copy.bytes));
+  // Reductions are atomic, element by element.
+  const MemoryOrder order =
+      copy.reduction.kind == ReductionKind::kReplace ? MemoryOrder::kWeak : MemoryOrder::kRelaxed;
   visit_global(copy, [&](std::uint64_t address, std::uint64_t bytes) {
     check_lane_access(*issuer.warp, *issuer.operation, issuer.lane, AddressSpace::kGlobal, address,
-                      static_cast<std::uint32_t>(bytes), kind, copy.map ? 1 : 16);
+                      static_cast<std::uint32_t>(bytes), kind, copy.map ? 1 : 16, order);
   });
 }
 

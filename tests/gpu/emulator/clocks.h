@@ -59,7 +59,8 @@ struct SyncClock {
 
 class BlockClocks {
  public:
-  static constexpr std::uint32_t kActors = 64;
+  static constexpr std::uint32_t kMbarrierActors = 64;
+  static constexpr std::uint32_t kActors = kMbarrierActors + 32;
 
   // A block that starts at `start`: nothing of it is older.
   BlockClocks(std::uint32_t threads, Time start);
@@ -70,7 +71,12 @@ class BlockClocks {
   // Everything that threads of this block did up to here is known to all of them.
   Time settled() const { return settled_; }
   std::uint32_t threads() const { return threads_; }
-  ThreadId actor(std::uint32_t index) const { return threads_ + index % kActors; }
+  // What copies do for an mbarrier. (More mbarriers than actors share them: races may be missed.)
+  ThreadId mbarrier_actor(std::uint32_t number) const {
+    return threads_ + number % kMbarrierActors;
+  }
+  // What matrix products do for a warp.
+  ThreadId product_actor(std::uint32_t warp) const { return threads_ + kMbarrierActors + warp; }
 
   bool knows(ThreadId thread, ThreadId other, Time time) const {
     if ((time <= settled_ && other < threads_) || other == thread) return true;

@@ -83,7 +83,7 @@ bool MbarrierTable::test_token(const Issuer& issuer, std::uint32_t address, std:
 
 MbarrierTable::Act MbarrierTable::act(const Issuer& issuer, std::uint32_t address) {
   Entry& known = entry(issuer, address);
-  const ThreadId actor = checker_->clocks().actor(known.number);
+  const ThreadId actor = checker_->clocks().mbarrier_actor(known.number);
   return {actor, checker_->clocks().act(actor, known.arriving)};
 }
 

@@ -168,12 +168,13 @@ void check_access(const WarpAccess& access) {
 
 void check_lane_access(Warp& warp, const Operation& operation, std::uint32_t lane,
                        AddressSpace space, std::uint64_t address, std::uint32_t bytes,
-                       AccessKind kind, std::uint32_t alignment) {
+                       AccessKind kind, std::uint32_t alignment, MemoryOrder order) {
   check_one(warp, operation, lane, space, address, bytes, kind, alignment);
   if (warp.block().launch().observers.empty()) return;
   LaneAddresses addresses{};
   addresses[lane] = address;
-  const WarpAccess access{warp, operation, space, kind, bytes, LaneMask{1} << lane, addresses};
+  const WarpAccess access{warp,  operation,           space,     kind,
+                          bytes, LaneMask{1} << lane, addresses, order};
   for (MemoryObserver* observer : warp.block().launch().observers) observer->access(access);
 }
 

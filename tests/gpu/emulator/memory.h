@@ -120,7 +120,8 @@ void check_access(const WarpAccess& access);
 // The same for one lane, with an alignment of its own.
 void check_lane_access(Warp& warp, const Operation& operation, std::uint32_t lane,
                        AddressSpace space, std::uint64_t address, std::uint32_t bytes,
-                       AccessKind kind, std::uint32_t alignment);
+                       AccessKind kind, std::uint32_t alignment,
+                       MemoryOrder order = MemoryOrder::kWeak);
 
 // Where the bytes are. The address has been checked.
 std::byte* host_address(Warp& warp, AddressSpace space, std::uint32_t lane, std::uint64_t address);

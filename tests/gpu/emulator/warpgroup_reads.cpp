@@ -32,16 +32,29 @@ void WarpgroupReads::commit(std::uint32_t warp) {
 }
 
 void WarpgroupReads::wait(const Issuer& issuer, std::size_t groups) {
-  OfWarp& own = warps_[issuer.warp->index()];
+  const std::uint32_t warp = issuer.warp->index();
+  OfWarp& own = warps_[warp];
+  if (own.committed.size() <= groups) return;
   while (own.committed.size() > groups) {
-    for (const Read& read : own.committed.front().reads)
-      checker_->complete_read({.address = read.address,
-                               .bytes = 16,
-                               .issuer = read.thread,
-                               .thread = read.thread,
-                               .time = checker_->clocks().present(read.thread)});
+    finish(warp, own.committed.front());
     own.committed.pop_front();
   }
+  if (checker_ == nullptr) return;
+  // The products are the warp's: each of its lanes has waited for them.
+  for (std::uint32_t lane = 0; lane < kLanes; ++lane)
+    checker_->clocks().acquire(issuer.warp->thread(lane), own.read);
+}
+
+void WarpgroupReads::finish(std::uint32_t warp, const Group& group) {
+  if (checker_ == nullptr) return;
+  const ThreadId actor = checker_->clocks().product_actor(warp);
+  const Time time = checker_->clocks().act(actor, warps_[warp].read);
+  for (const Read& read : group.reads)
+    checker_->complete_read({.address = read.address,
+                             .bytes = 16,
+                             .issuer = read.thread,
+                             .thread = actor,
+                             .time = time});
 }
 
 void WarpgroupReads::end() const {

@@ -40,7 +40,10 @@ class WarpgroupReads {
     Issuer last;
     Group open;
     std::deque<Group> committed;
+    SyncClock read;  // what its products have read
   };
+  void finish(std::uint32_t warp, const Group& group);
+
   std::vector<OfWarp> warps_;
   RaceChecker* checker_;
 };
