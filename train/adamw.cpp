@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 #include <span>
+#include <type_traits>
 
 #include "engine/core/threads.h"
 
@@ -33,14 +34,29 @@ struct Factors {
   float gradient_scale, keep, beta1, add1, beta2, add2, rate, root_correction, eps;
 };
 
-void update_elements(const Factors& f, std::int64_t n, const float* __restrict gradient,
-                     float* __restrict master, float* __restrict first, float* __restrict second) {
+// What one update reads and writes of n elements: every number passes through memory once.
+template <class Value>
+struct Elements {
+  float* __restrict gradient;  // zero afterwards, for the next step to add to
+  float* __restrict master;
+  float* __restrict first;
+  float* __restrict second;
+  Value* __restrict value;  // the rounded master; not written where the masters are the values
+};
+
+template <class Value>
+void update_elements(const Factors& f, std::int64_t n, const Elements<Value>& e) {
   for (std::int64_t i = 0; i < n; ++i) {
-    const float g = f.gradient_scale * gradient[i];
-    first[i] = f.beta1 * first[i] + f.add1 * g;
-    second[i] = f.beta2 * second[i] + f.add2 * g * g;
-    const float denominator = std::sqrt(second[i]) * f.root_correction + f.eps;
-    master[i] = f.keep * master[i] - f.rate * first[i] / denominator;
+    const float g = f.gradient_scale * e.gradient[i];
+    const float first = f.beta1 * e.first[i] + f.add1 * g;
+    const float second = f.beta2 * e.second[i] + f.add2 * g * g;
+    const float denominator = std::sqrt(second) * f.root_correction + f.eps;
+    const float master = f.keep * e.master[i] - f.rate * first / denominator;
+    e.gradient[i] = 0;
+    e.first[i] = first;
+    e.second[i] = second;
+    e.master[i] = master;
+    if constexpr (std::is_same_v<Value, BFloat16>) e.value[i].bits = BFloat16(master).bits;
   }
 }
 
@@ -88,30 +104,40 @@ double AdamW::gradient_norm() const {
 
 void AdamW::update(double learning_rate, double gradient_norm) {
   ++updates_;
-  const auto t = static_cast<double>(updates_);
-  const double rate = learning_rate / (1 - std::pow(config_.beta1, t));
-  const double root_correction = 1 / std::sqrt(1 - std::pow(config_.beta2, t));
   const double scale = clip_coefficient(gradient_norm, config_.max_gradient_norm);
-  Tensor masters = store_.masters(), gradients = store_.gradients();
-  float* const master = masters.host<float>().data();
-  const float* const gradient = gradients.host<float>().data();
-  float* const first = first_.host<float>().data();
-  float* const second = second_.host<float>().data();
+  const bool rounded = store_.compute_type() == DType::kBf16;
   parallel_for(std::ssize(pieces_), 2, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const Piece& piece = pieces_[static_cast<std::size_t>(i)];
-      const double decay = piece.parameter->decay == Decay::kYes ? config_.weight_decay : 0;
-      const Factors factors{
-          static_cast<float>(scale),         static_cast<float>(1 - learning_rate * decay),
-          static_cast<float>(config_.beta1), static_cast<float>(1 - config_.beta1),
-          static_cast<float>(config_.beta2), static_cast<float>(1 - config_.beta2),
-          static_cast<float>(rate),          static_cast<float>(root_correction),
-          static_cast<float>(config_.eps)};
-      update_elements(factors, piece.end - piece.begin, gradient + piece.begin,
-                      master + piece.begin, first + piece.begin, second + piece.begin);
+      if (rounded)
+        update_piece<BFloat16>(piece, learning_rate, scale);
+      else
+        update_piece<float>(piece, learning_rate, scale);
     }
   });
-  store_.publish_masters();
+}
+
+template <class Value>
+void AdamW::update_piece(const Piece& piece, double learning_rate, double gradient_scale) {
+  const auto t = static_cast<double>(updates_);
+  const double decay = piece.parameter->decay == Decay::kYes ? config_.weight_decay : 0;
+  const Factors factors{
+      .gradient_scale = static_cast<float>(gradient_scale),
+      .keep = static_cast<float>(1 - learning_rate * decay),
+      .beta1 = static_cast<float>(config_.beta1),
+      .add1 = static_cast<float>(1 - config_.beta1),
+      .beta2 = static_cast<float>(config_.beta2),
+      .add2 = static_cast<float>(1 - config_.beta2),
+      .rate = static_cast<float>(learning_rate / (1 - std::pow(config_.beta1, t))),
+      .root_correction = static_cast<float>(1 / std::sqrt(1 - std::pow(config_.beta2, t))),
+      .eps = static_cast<float>(config_.eps)};
+  Tensor gradients = store_.gradients(), masters = store_.masters(), values = store_.values();
+  update_elements<Value>(factors, piece.end - piece.begin,
+                         {.gradient = gradients.host<float>().data() + piece.begin,
+                          .master = masters.host<float>().data() + piece.begin,
+                          .first = first_.host<float>().data() + piece.begin,
+                          .second = second_.host<float>().data() + piece.begin,
+                          .value = values.host<Value>().data() + piece.begin});
 }
 
 double clip_coefficient(double norm, double max_norm) {

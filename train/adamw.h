@@ -37,8 +37,8 @@ class AdamW {
   // Euclidean norm over all gradients. Throws kNumeric naming the first parameter whose gradient is
   // not finite.
   double gradient_norm() const;
-  // One update of the masters, published to the values. The gradients enter scaled by
-  // clip_coefficient(gradient_norm, config.max_gradient_norm).
+  // One update of the masters, published to the values, in one pass that leaves the gradients zero.
+  // They enter scaled by clip_coefficient(gradient_norm, config.max_gradient_norm).
   void update(double learning_rate, double gradient_norm);
 
   // State, for checkpoints: flat [n] f32 moments laid out as the store's masters, and the number of
@@ -55,6 +55,10 @@ class AdamW {
     std::int64_t begin, end;  // in the flat buffers
     const Parameter* parameter;
   };
+  // Value: bf16, or float where the masters are the values.
+  template <class Value>
+  void update_piece(const Piece& piece, double learning_rate, double gradient_scale);
+
   ParameterStore& store_;
   AdamWConfig config_;
   std::vector<Piece> pieces_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "engine/core/check.h"
 #include "engine/core/profile.h"
@@ -88,6 +89,7 @@ StepReport Trainer::step(const GlobalBatch& batch) {
     report.gradient_norm = optimizer_.gradient_norm();
     lap("gradient_norm");
     optimizer_.update(report.learning_rate, report.gradient_norm);
+    gradients_are_zero_ = true;
     lap("adamw");
   }
   report.step = ++steps_done_;
@@ -98,7 +100,8 @@ StepReport Trainer::step(const GlobalBatch& batch) {
 LossSums Trainer::accumulate_gradients(const GlobalBatch& batch) {
   const ForwardContext forward = context(true);
   LossSums sums;
-  model_.store.zero_gradients();
+  // An update leaves them zero, in its one pass; a first step or one after a failed one may not.
+  if (!std::exchange(gradients_are_zero_, false)) model_.store.zero_gradients();
   lap("zero_gradients");
   TokenTable table = model_.network.token_table(batch.micro_batches, forward);
   for (const Batch& micro : batch.micro_batches) {

@@ -54,6 +54,7 @@ class Trainer {
   TrainConfig config_;
   std::int64_t total_steps_, steps_done_ = 0;
   AdamW optimizer_;
+  bool gradients_are_zero_ = false;
 };
 
 // Cuts cells into runs of at most `tokens` tokens and at least one cell: what is computed at once.

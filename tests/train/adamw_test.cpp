@@ -79,8 +79,8 @@ TEST(AdamW, EqualsThePlainFormulaInF64) {
   for (int step = 0; step < 20; ++step) {
     set_gradients(store, step);
     const double norm = optimizer.gradient_norm();
-    optimizer.update(1e-2, norm);
     plain.update(store, config, step + 1, 1e-2, std::min(1.0, 1.0 / (norm + 1e-6)));
+    optimizer.update(1e-2, norm);
   }
   // 20 steps of two roundings each.
   const Tensor second = optimizer.second_moments();
@@ -143,6 +143,18 @@ TEST(AdamW, PublishesMastersToBf16Values) {
   const Tensor rounded = store.masters().cast(DType::kBf16).cast(DType::kF32);
   const Tensor values = store.values().cast(DType::kF32);
   EXPECT_TRUE(std::ranges::equal(rounded.host<float>(), values.host<float>()));
+}
+
+TEST(AdamW, LeavesTheGradientsZero) {
+  for (const DType compute : {DType::kF32, DType::kBf16}) {
+    ParameterStore store;
+    fill(store, compute);
+    AdamW optimizer(store, {});
+    set_gradients(store, 0);
+    optimizer.update(1e-2, optimizer.gradient_norm());
+    const Tensor gradients = store.gradients();
+    for (const float g : gradients.host<float>()) ASSERT_EQ(g, 0.0f);
+  }
 }
 
 TEST(AdamW, NonFiniteGradientIsNamed) {
