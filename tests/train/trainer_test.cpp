@@ -103,14 +103,15 @@ double relative_difference(const std::vector<float>& a, const std::vector<float>
 
 struct OneStep {
   StepReport report;
-  std::vector<float> gradients, weights;
+  std::vector<float> gradients, weights;  // gradients: up to a factor
 };
 
 OneStep one_step(const TrainConfig& config, const GlobalBatch& batch) {
   Model model(config.model, DType::kF32, 1);
   Trainer trainer(model, config, config.steps);
   const StepReport report = trainer.step(batch);
-  return {report, elements(model.store.gradients()), elements(model.store.masters())};
+  // The update zeroes the gradients; after the first, the first moments are a multiple of them.
+  return {report, elements(trainer.optimizer().first_moments()), elements(model.store.masters())};
 }
 
 // The same dropout falls on the same cells, however they are cut. What differs is the order in
