@@ -131,7 +131,7 @@ void run_activations(float* y, const float* x, int count) {
 }
 
 void run_rotary(__nv_bfloat162* pairs, int first, int positions, int pair_count) {
-  rotary<<<static_cast<unsigned>(positions), static_cast<unsigned>(pair_count)>>>(pairs,
+  rotary<<<static_cast<unsigned>(positions), static_cast<unsigned>(pair_count)>>>(pairs, first,
                                                                                   pair_count);
 }
 
