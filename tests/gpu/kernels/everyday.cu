@@ -17,10 +17,11 @@ __global__ void activations(float* y, const float* x, int count) {
   y[i] = gelu + erff(v) + expf(v) + logf(fabsf(v) + 1) + powf(fabsf(v), 0.3f);
 }
 
-__global__ void rotary(__nv_bfloat162* pairs, int pair_count) {
+__global__ void rotary(__nv_bfloat162* pairs, int first, int pair_count) {
   const int t = static_cast<int>(blockIdx.x), d = static_cast<int>(threadIdx.x);
-  const float angle = static_cast<float>(t) * powf(10000.0f, -2.0f * static_cast<float>(d) /
-                                                                 static_cast<float>(pair_count));
+  const float angle =
+      static_cast<float>(first + t) *
+      powf(10000.0f, -2.0f * static_cast<float>(d) / static_cast<float>(pair_count));
   float s, c;
   sincosf(angle, &s, &c);
   __nv_bfloat162& pair = pairs[t * pair_count + d];
