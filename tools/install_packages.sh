@@ -9,7 +9,7 @@ build=(build-essential cmake ninja-build ccache git pkg-config
   libhdf5-dev zlib1g-dev libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev
   nlohmann-json3-dev libxxhash-dev libdnnl-dev libbenchmark-dev ocl-icd-opencl-dev libeigen3-dev)
 tests=(libgtest-dev libgmock-dev python3-h5py python3-anndata python3-numpy)
-lint=(clang-format-16 clang-tidy-16)
+lint=(clang-format-16 clang-tidy-16 libomp-16-dev)
 
 wanted=("${build[@]}")
 if [[ "${1:-}" == "--tests" ]]; then

@@ -43,8 +43,9 @@ std::string_view last_part(std::string_view path) {
 
 [[noreturn]] void fail_unknown(const std::vector<Field>& fields, std::string_view key,
                                std::string_view where) {
-  std::vector<std::string> known;
-  for (const Field& field : fields) known.push_back(field.path);
+  std::vector<std::string> known(fields.size());
+  std::transform(fields.begin(), fields.end(), known.begin(),
+                 [](const Field& field) { return field.path; });
   fail(ErrorKind::kInvalidArgument, "{}: there is no setting '{}'{}", where, key,
        did_you_mean(key, known));
 }
@@ -285,6 +286,7 @@ void apply_environment(const std::vector<Field>& fields) {
     } else if (std::any_of(tables.begin(), tables.end(),
                            [&](const std::string& table) { return name.starts_with(table); })) {
       std::vector<std::string> known;
+      known.reserve(field_of.size());
       for (const auto& [of_field, field] : field_of) known.push_back(of_field);
       fail(ErrorKind::kInvalidArgument, "environment: there is no setting for {}{}", name,
            did_you_mean(name, known));
