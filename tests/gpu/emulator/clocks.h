@@ -77,6 +77,7 @@ class BlockClocks {
   }
   // What matrix products do for a warp.
   ThreadId product_actor(std::uint32_t warp) const { return threads_ + kMbarrierActors + warp; }
+  bool is_product_actor(ThreadId thread) const { return thread >= product_actor(0); }
 
   bool knows(ThreadId thread, ThreadId other, Time time) const {
     if ((time <= settled_ && other < threads_) || other == thread) return true;

@@ -19,6 +19,11 @@ template <class Visit>
 void visit_objects(Warp& warp, const Operation& operation, LaneMask mask, AccessKind kind,
                    Visit&& visit) {
   const LaneAddresses addresses = shared_addresses(warp, operation, mask, operation.addresses[0]);
+  if (kind == AccessKind::kAtomic)
+    for_each_lane(mask, [&](std::uint32_t lane) {
+      asynchronous_state(warp).mbarriers.expect_initialised(
+          {&warp, &operation, lane}, static_cast<std::uint32_t>(addresses[lane]));
+    });
   check_access({warp, operation, AddressSpace::kShared, kind, kObjectBytes, mask, addresses,
                 kind == AccessKind::kAtomic ? MemoryOrder::kRelaxed : MemoryOrder::kWeak});
   for_each_lane(mask, [&](std::uint32_t lane) {

@@ -342,8 +342,10 @@ std::string RaceChecker::describe(const AccessRecord& record) const {
                            [&record](const BlockStart& start) { return start.time < record.time; });
   const std::string block =
       is_of_block ? "" : fmt::format(" of block {}", std::prev(next)->linear_index);
+  if (is_of_block && clocks_->is_product_actor(record.thread))
+    return fmt::format("a matrix product begun at {}", line);
   if (is_of_block && record.thread >= clocks_->threads())
-    return fmt::format("a copy that ended, begun at {}", line);
+    return fmt::format("a copy that has ended, begun at {}", line);
   return fmt::format("thread {}{} at {}", std::uint32_t{record.thread}, block, line);
 }
 
