@@ -6,6 +6,7 @@
 
 #include <immintrin.h>
 
+// NOLINTNEXTLINE(clang-diagnostic-unknown-pragmas): clang has no such pragma.
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")
 
 namespace lodestone::kernels::avx512 {

@@ -1,13 +1,14 @@
-// Tiled attention with a running softmax (Dao et al., "FlashAttention", 2022).
+// Tiled attention with a running softmax (Dao et al., "FlashAttention", 2022), on any processor:
+// f64, and f32 and bf16 where there is no AVX-512.
 //
-// An item is one head of one cell; workers take items from a list, longest first. Nothing is shared
-// between items, so a result depends neither on the other cells nor on who computed it. An item's
-// keys and values are copied once into f32 (f64) with the layout that the products need; then its
-// queries pass by in tiles of 96, and for each of these its keys in tiles of 96. Memory: the copies
-// (2 rows of a head per key, 6 in the backward) and a few tiles; never the square of scores.
-// The backward recomputes probabilities from the log-sum-exp of every query; it keeps the gradients
-// of all keys and values of an item, and the gradient of one tile of queries. Work: 4 L^2 D
-// operations forward, 10 L^2 D backward for a cell of L rows, nearly all in tile_product.
+// Nothing is shared between heads or cells, so a result depends neither on the other cells nor on
+// who computed it. The keys and values of an item (one head of one cell) are copied once into f32
+// (f64) with the layout that the products need; then its queries pass by in tiles of 96, and for
+// each of these its keys in tiles of 96. Memory: the copies (2 rows of a head per key, 6 in the
+// backward) and a few tiles; never the square of scores. The backward recomputes probabilities from
+// the log-sum-exp of every query; it keeps the gradients of all keys and values of an item, and the
+// gradient of one tile of queries. Work: 4 L^2 D operations forward, 10 L^2 D backward for a cell
+// of L rows, nearly all in tile_product.
 #include <algorithm>
 #include <cmath>
 #include <limits>

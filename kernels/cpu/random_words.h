@@ -1,6 +1,7 @@
 #pragma once
 // Many blocks of RandomKey::at at once.
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/core/philox.h"
@@ -9,7 +10,7 @@ namespace lodestone::kernels {
 
 inline constexpr int kRandomLanes = 16;
 // Words of blocks first_block .. first_block + kRandomLanes - 1: word w of block b is at 4 b + w.
-using RandomWords = std::array<std::uint32_t, 4 * kRandomLanes>;
+using RandomWords = std::array<std::uint32_t, std::size_t{4} * kRandomLanes>;
 
 // Equals key.at(row, first_block + b, plane)[w] for every b and w.
 RandomWords random_words(RandomKey key, std::uint64_t row, std::uint32_t first_block,

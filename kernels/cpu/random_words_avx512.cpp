@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/random_words.h"
 
+// NOLINTNEXTLINE(clang-diagnostic-unknown-pragmas): clang has no such pragma.
 #pragma GCC target("avx512f")
 
 namespace lodestone::kernels {
@@ -75,7 +76,7 @@ __attribute__((always_inline)) inline SixteenBlocks sixteen_blocks(const RandomC
 
 void random_words_avx512(const RandomCounter& counter, std::uint32_t* words) {
   const SixteenBlocks blocks = sixteen_blocks(counter);
-  for (int v = 0; v < 4; ++v) _mm512_storeu_si512(words + 16 * v, blocks.words[v]);
+  for (std::int64_t v = 0; v < 4; ++v) _mm512_storeu_si512(words + 16 * v, blocks.words[v]);
 }
 
 void words_below_avx512(const WordComparison& c, std::uint64_t* masks) {
