@@ -22,7 +22,8 @@ if(NOT LODESTONE_CUDA)
   include(tools/cmake/Cuda.cmake)
 endif()
 
-file(GLOB emulator_sources CONFIGURE_DEPENDS tests/gpu/emulator/*.cpp tests/gpu/runtime/*.cpp)
+file(GLOB emulator_sources CONFIGURE_DEPENDS tests/gpu/emulator/*.cpp tests/gpu/runtime/*.cpp
+  tests/gpu/ptx_program.cpp)
 add_library(lodestone_emulator STATIC ${emulator_sources})
 target_include_directories(lodestone_emulator SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
 # Registers hold what the device would: no contraction of products and sums, and lanes of one
@@ -64,7 +65,7 @@ foreach(source ${gpu_test_sources})
   lodestone_gpu_program(${name} ${source} lodestone_emulator GTest::gtest_main)
   set_target_properties(${name} PROPERTIES CUDA_RUNTIME_LIBRARY None)
   set_tests_properties(${name} PROPERTIES LABELS emu TIMEOUT 900 ENVIRONMENT OMP_WAIT_POLICY=passive)
-  file(STRINGS ${source} interpreter_headers REGEX "#include \"tests/gpu/(emulator|runtime)/")
+  file(STRINGS ${source} interpreter_headers REGEX "#include \"tests/gpu/(emulator/|runtime/|ptx_program)")
   if(NOT interpreter_headers)
     lodestone_gpu_program(${name}_gpu ${source} CUDA::cudart_static)
     target_sources(${name}_gpu PRIVATE tests/gpu/device_main.cpp)
