@@ -134,61 +134,62 @@ double decode(TensorFormat format, std::uint32_t bits) {
   return (bits & 0x8000) != 0 ? -magnitude : magnitude;
 }
 
+// A matrix in registers: bits_at(element) of `values` elements a lane, `per_word` in a register.
+template <std::size_t kRegisters, class BitsAt>
+std::array<LaneWords, kRegisters> spread(const ThreadValueLayout& layout, int per_word,
+                                         BitsAt&& bits_at) {
+  std::array<LaneWords, kRegisters> words{};
+  for (int lane = 0; lane < 32; ++lane)
+    for (int value = 0; value < static_cast<int>(kRegisters) * per_word; ++value)
+      words[static_cast<std::size_t>(value / per_word)][static_cast<std::size_t>(lane)] |=
+          bits_at(layout.at(lane, value)) << value % per_word * 16;
+  return words;
+}
+
+struct PublishedLayouts {
+  ThreadValueLayout a, b, c;
+};
+PublishedLayouts layouts_of(TensorFormat format) {
+  const std::vector<Mode> threads{{4, 32}, {8, 1}};
+  const ThreadValueLayout c{16, threads, {{2, 16}, {2, 8}}};
+  if (format == TensorFormat::kTensorFloat)
+    return {{16, {{4, 16}, {8, 1}}, {{2, 8}, {2, 64}}}, {8, {{4, 8}, {8, 1}}, {{2, 32}}}, c};
+  return {{16, threads, {{2, 16}, {2, 8}, {2, 128}}}, {8, {{4, 16}, {8, 1}}, {{2, 8}, {2, 64}}}, c};
+}
+
 class MmaArithmetic : public testing::TestWithParam<TensorFormat> {};
 
 TEST_P(MmaArithmetic, IsTheMatrixProduct) {
   const TensorFormat format = GetParam();
-  const bool is_tf32 = format == TensorFormat::kTensorFloat;
-  const int depth = is_tf32 ? 8 : 16;
+  const auto depth = static_cast<std::size_t>(tensor_depth(format));
   std::mt19937 random(7);
   std::normal_distribution<float> normal;
-  std::vector<std::uint32_t> a(static_cast<std::size_t>(16 * depth)),
-      b(static_cast<std::size_t>(8 * depth));
+  std::vector<std::uint32_t> a(16 * depth), b(8 * depth);
   for (auto& bits : a) bits = encode(format, normal(random));
   for (auto& bits : b) bits = encode(format, normal(random));
   std::vector<float> c(16 * 8);
   for (float& value : c) value = normal(random);
-  std::array<LaneWords, 4> a_words{}, c_words{};
-  std::array<LaneWords, 2> b_words{};
-  const std::vector<Mode> threads_16{{4, 32}, {8, 1}};
-  const ThreadValueLayout a_layout =
-      is_tf32 ? ThreadValueLayout{16, {{4, 16}, {8, 1}}, {{2, 8}, {2, 64}}}
-              : ThreadValueLayout{16, threads_16, {{2, 16}, {2, 8}, {2, 128}}};
-  const ThreadValueLayout b_layout =
-      is_tf32 ? ThreadValueLayout{8, {{4, 8}, {8, 1}}, {{2, 32}}}
-              : ThreadValueLayout{8, {{4, 16}, {8, 1}}, {{2, 8}, {2, 64}}};
-  const ThreadValueLayout c_layout{16, threads_16, {{2, 16}, {2, 8}}};
-  const int per_word = is_tf32 ? 1 : 2;
-  for (int lane = 0; lane < 32; ++lane) {
-    const auto l = static_cast<std::size_t>(lane);
-    for (int value = 0; value < 4 * per_word; ++value) {
-      const Element at = a_layout.at(lane, value);
-      a_words[static_cast<std::size_t>(value / per_word)][l] |=
-          a[static_cast<std::size_t>(at.row * depth + at.column)] << value % per_word * 16;
-    }
-    for (int value = 0; value < 2 * per_word; ++value) {
-      const Element at = b_layout.at(lane, value);
-      b_words[static_cast<std::size_t>(value / per_word)][l] |=
-          b[static_cast<std::size_t>(at.row * depth + at.column)] << value % per_word * 16;
-    }
-    for (int value = 0; value < 4; ++value) {
-      const Element at = c_layout.at(lane, value);
-      c_words[static_cast<std::size_t>(value)][l] =
-          std::bit_cast<std::uint32_t>(c[static_cast<std::size_t>(at.row * 8 + at.column)]);
-    }
-  }
-  const std::array<LaneWords, 4> d = mma(format, a_words, b_words, c_words);
+  const auto index = [](Element at, std::size_t columns) {
+    return static_cast<std::size_t>(at.row) * columns + static_cast<std::size_t>(at.column);
+  };
+  const PublishedLayouts layouts = layouts_of(format);
+  const int per_word = format == TensorFormat::kTensorFloat ? 1 : 2;
+  const std::array<LaneWords, 4> d =
+      mma(format, spread<4>(layouts.a, per_word, [&](Element at) { return a[index(at, depth)]; }),
+          spread<2>(layouts.b, per_word, [&](Element at) { return b[index(at, depth)]; }),
+          spread<4>(layouts.c, 1,
+                    [&](Element at) { return std::bit_cast<std::uint32_t>(c[index(at, 8)]); }));
+  std::vector<double> expected(c.begin(), c.end());
+  for (std::size_t i = 0; i < 16; ++i)
+    for (std::size_t j = 0; j < 8; ++j)
+      for (std::size_t k = 0; k < depth; ++k)
+        expected[i * 8 + j] += decode(format, a[i * depth + k]) * decode(format, b[j * depth + k]);
   for (int lane = 0; lane < 32; ++lane)
-    for (int value = 0; value < 4; ++value) {
-      const Element at = c_layout.at(lane, value);
-      double expected = c[static_cast<std::size_t>(at.row * 8 + at.column)];
-      for (int k = 0; k < depth; ++k)
-        expected += decode(format, a[static_cast<std::size_t>(at.row * depth + k)]) *
-                    decode(format, b[static_cast<std::size_t>(at.column * depth + k)]);
-      const float found =
-          std::bit_cast<float>(d[static_cast<std::size_t>(value)][static_cast<std::size_t>(lane)]);
-      EXPECT_NEAR(found, expected, 2e-5) << "lane " << lane << " value " << value;
-    }
+    for (int value = 0; value < 4; ++value)
+      EXPECT_NEAR(
+          std::bit_cast<float>(d[static_cast<std::size_t>(value)][static_cast<std::size_t>(lane)]),
+          expected[index(layouts.c.at(lane, value), 8)], 2e-5)
+          << "lane " << lane << " value " << value;
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, MmaArithmetic,

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <functional>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -100,58 +101,69 @@ INSTANTIATE_TEST_SUITE_P(
                 "NaN fill"}),
     [](const auto& mistake) { return mistake.param.name; });
 
-// Every element of a box, found by counting through its dimensions.
+// A small tensor of random extents, in memory, and a box of it.
+struct RandomTensor {
+  Request request;
+  std::vector<std::uint16_t> memory;
+  std::array<std::int32_t, 5> corner{};
+
+  RandomTensor(std::mt19937& random, std::uint32_t rank) {
+    const auto number = [&random](int low, int high) {
+      return std::uniform_int_distribution<int>(low, high)(random);
+    };
+    request.type = CU_TENSOR_MAP_DATA_TYPE_UINT16;
+    request.rank = rank;
+    request.swizzle = CU_TENSOR_MAP_SWIZZLE_NONE;
+    for (std::size_t i = 0; i < 5; ++i) {
+      const bool exists = i < rank;
+      request.sizes[i] = static_cast<std::uint64_t>(exists ? number(1, i == 0 ? 30 : 4) : 1);
+      request.box[i] = static_cast<std::uint32_t>(i == 0 ? 8 * number(1, 3) : number(1, 4));
+      request.steps[i] = static_cast<std::uint32_t>(i == 0 ? 1 : number(1, 2));
+      if (exists) corner[i] = number(-3, i == 0 ? 20 : 3);
+      if (i < 4) request.strides[i] = (stride(i) * request.sizes[i] + 15) / 16 * 16 + 16;
+    }
+    memory.resize(request.strides[3] * request.sizes[4] / 2 + 64);
+    std::iota(memory.begin(), memory.end(), std::uint16_t{1});
+    request.address = (reinterpret_cast<std::uintptr_t>(memory.data()) + 15) / 16 * 16;
+  }
+
+  std::uint64_t stride(std::size_t dimension) const {
+    return dimension == 0 ? 2 : request.strides[dimension - 1];
+  }
+  // Element `index` of the box, counting through its dimensions; zero outside of the tensor.
+  std::uint16_t element(std::size_t index) const {
+    std::int64_t byte = 0;
+    for (std::size_t i = 0; i < request.rank; ++i) {
+      const std::uint32_t extent = (request.box[i] + request.steps[i] - 1) / request.steps[i];
+      const std::int64_t place =
+          corner[i] + static_cast<std::int64_t>(index % extent) * request.steps[i];
+      index /= extent;
+      if (place < 0 || place >= static_cast<std::int64_t>(request.sizes[i])) return 0;
+      byte += place * static_cast<std::int64_t>(stride(i));
+    }
+    std::uint16_t value = 0;
+    std::memcpy(&value,
+                reinterpret_cast<const void*>(request.address + static_cast<std::uint64_t>(byte)),
+                sizeof(value));
+    return value;
+  }
+};
+
 TEST(TensorMap, ABoxHasTheTensorsElementsAndZerosAround) {
   std::mt19937 random(3);
   for (std::uint32_t rank = 1; rank <= 5; ++rank)
     for (int trial = 0; trial < 20; ++trial) {
-      Request request;
-      request.type = CU_TENSOR_MAP_DATA_TYPE_UINT16;
-      request.rank = rank;
-      request.swizzle = CU_TENSOR_MAP_SWIZZLE_NONE;
-      const auto number = [&random](int low, int high) {
-        return std::uniform_int_distribution<int>(low, high)(random);
-      };
-      std::vector<std::uint64_t> strides{2};
-      for (std::size_t i = 0; i < 5; ++i) {
-        request.sizes[i] = static_cast<std::uint64_t>(i < rank ? number(1, i == 0 ? 30 : 4) : 1);
-        request.box[i] = static_cast<std::uint32_t>(i == 0 ? 8 * number(1, 3) : number(1, 4));
-        request.steps[i] = static_cast<std::uint32_t>(i == 0 ? 1 : number(1, 2));
-        if (i == 4) break;
-        request.strides[i] = (strides[i] * request.sizes[i] + 15) / 16 * 16 + 16;
-        strides.push_back(request.strides[i]);
-      }
-      std::vector<std::uint16_t> tensor(request.strides[3] * request.sizes[4] / 2 + 64);
-      for (std::size_t i = 0; i < tensor.size(); ++i) tensor[i] = static_cast<std::uint16_t>(i + 1);
-      request.address = (reinterpret_cast<std::uintptr_t>(tensor.data()) + 15) / 16 * 16;
-      const TensorMap map = request.encode();
-      std::array<std::int32_t, 5> at{};
-      for (std::size_t i = 0; i < rank; ++i) at[i] = number(-3, i == 0 ? 20 : 3);
+      const RandomTensor tensor(random, rank);
+      const TensorMap map = tensor.request.encode();
       std::vector<std::uint16_t> found(map.box_bytes() / 2, 0);
-      visit_box(map, at, 0, [&](const BoxChunk& chunk) {
+      visit_box(map, tensor.corner, 0, [&](const BoxChunk& chunk) {
         std::memcpy(reinterpret_cast<char*>(found.data()) + chunk.shared + chunk.begin,
                     reinterpret_cast<const void*>(chunk.global + chunk.begin),
                     chunk.end - chunk.begin);
       });
-      for (std::size_t i = 0; i < found.size(); ++i) {
-        std::size_t rest = i;
-        bool inside = true;
-        std::int64_t byte = 0;
-        for (std::size_t d = 0; d < rank; ++d) {
-          const std::uint32_t extent = (request.box[d] + request.steps[d] - 1) / request.steps[d];
-          const std::int64_t place =
-              at[d] + static_cast<std::int64_t>(rest % extent) * request.steps[d];
-          rest /= extent;
-          inside &= place >= 0 && place < static_cast<std::int64_t>(request.sizes[d]);
-          byte += place * static_cast<std::int64_t>(strides[d]);
-        }
-        std::uint16_t expected = 0;
-        if (inside)
-          std::memcpy(
-              &expected,
-              reinterpret_cast<const void*>(request.address + static_cast<std::uint64_t>(byte)), 2);
-        ASSERT_EQ(found[i], expected) << "rank " << rank << " trial " << trial << " element " << i;
-      }
+      for (std::size_t i = 0; i < found.size(); ++i)
+        ASSERT_EQ(found[i], tensor.element(i))
+            << "rank " << rank << " trial " << trial << " element " << i;
     }
 }
 

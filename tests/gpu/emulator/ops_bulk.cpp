@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <string>
 
 #include "tests/gpu/emulator/async_state.h"
 #include "tests/gpu/emulator/ops_asynchronous.h"
@@ -269,24 +269,13 @@ void add_bulk_copies(OpcodeTable& table) {
   table.add(
       "cp.async.bulk.tensor.(1d|2d|3d|4d|5d).global.shared::cta[.tile].bulk_group[.L2::cache_hint]",
       translate_tensor_store);
-  table.add(
-      "cp.reduce.async.bulk.global.shared::cta.bulk_group[.L2::cache_hint](.add|.min|.max)"
-      "(.u32|.s32|.u64|.s64)",
-      translate_reduction);
-  table.add("cp.reduce.async.bulk.global.shared::cta.bulk_group[.L2::cache_hint](.add)(.f32|.f64)",
-            translate_reduction);
-  table.add(
-      "cp.reduce.async.bulk.global.shared::cta.bulk_group[.L2::cache_hint](.min|.max)(.f16|.bf16)",
-      translate_reduction);
-  table.add(
-      "cp.reduce.async.bulk.global.shared::cta.bulk_group[.L2::cache_hint](.add).noftz(.f16|.bf16)",
-      translate_reduction);
-  table.add("cp.reduce.async.bulk.global.shared::cta.bulk_group[.L2::cache_hint](.inc|.dec)(.u32)",
-            translate_reduction);
-  table.add(
-      "cp.reduce.async.bulk.global.shared::cta.bulk_group[.L2::cache_hint](.and|.or|.xor)(.b32|."
-      "b64)",
-      translate_reduction);
+  const std::string reduction =
+      "cp.reduce.async.bulk.global.shared::cta.bulk_group[.L2::cache_hint]";
+  for (const char* const forms :
+       {"(.min|.max)(.u32|.s32|.u64|.s64)", "(.add)(.u32|.s32|.u64|.f32|.f64)",
+        "(.min|.max)(.f16|.bf16)", "(.add).noftz(.f16|.bf16)", "(.inc|.dec)(.u32)",
+        "(.and|.or|.xor)(.b32|.b64)"})
+    table.add(reduction + forms, translate_reduction);
   table.add(
       "cp.reduce.async.bulk.tensor.(1d|2d|3d|4d|5d).global.shared::cta"
       "(.add|.min|.max|.inc|.dec|.and|.or|.xor)[.tile].bulk_group[.L2::cache_hint]",
