@@ -54,6 +54,7 @@ std::vector<NamedCase> product_cases(const OpInputs& in) {
       {"head_transform", {in.M, H, H, Activation::kGelu}},
       {"gene_decoder", {in.M, H, in.V}}};
   std::vector<NamedCase> cases;
+  cases.reserve(layers.size());
   for (const auto& [name, layer] : layers)
     cases.push_back({"linear_" + name, [&in, layer = layer] { return linear_case(in, layer); }});
   return cases;
