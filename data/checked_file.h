@@ -45,12 +45,14 @@ inline CellView view(const CellBlock& block, std::int64_t cell) {
 }
 
 // Calls use(block, its cells that are kept) for every block of a file from cell `begin` on, in
-// order; a block without any is not read.
+// order, at most `most` cells at a time; a block without any is not read.
 template <class Use>
-void for_each_block(CheckedFile& file, std::int64_t begin, Passes& passes, Use&& use) {
+void for_each_block(CheckedFile& file, std::int64_t begin, std::int64_t most, Passes& passes,
+                    Use&& use) {
   CellSource& source = *file.source;
-  for (; begin < source.cells(); begin += source.block_cells()) {
-    const std::int64_t end = std::min(source.cells(), begin + source.block_cells());
+  const std::int64_t step = std::min(source.block_cells(), most);
+  for (; begin < source.cells(); begin += step) {
+    const std::int64_t end = std::min(source.cells(), begin + step);
     std::vector<std::int64_t> kept;
     for (std::int64_t cell = begin; cell < end; ++cell)
       if (file.quality.verdicts[static_cast<std::size_t>(cell)] == Verdict::kKept)

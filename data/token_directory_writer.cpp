@@ -164,6 +164,7 @@ TokenDirectoryWriter::Impl::Impl(const fs::path& given, const Options& chosen, T
   order = permutation_of(static_cast<std::int64_t>(count), RandomKey::derive(options.seed, 0, 0));
   for (std::size_t first = 0; first < count; first += per_shard)
     place_shard(std::span(order).subspan(first, std::min(per_shard, count - first)), made);
+  flush_folder(folder);
 }
 
 void TokenDirectoryWriter::Impl::place_shard(Order cells_of_shard, bool made) {

@@ -274,7 +274,7 @@ void TokenizeJob::write_file(CheckedFile& file, TokenDirectoryWriter& writer,
   std::int64_t next =
       file.first_kept + std::count(verdicts.begin(), verdicts.begin() + begin, Verdict::kKept);
   json state = work_.state();
-  for_each_block(file, begin, passes_,
+  for_each_block(file, begin, config_.save_cells, passes_,
                  [&](const CellBlock& block, const std::vector<std::int64_t>& kept) {
                    done_digest_ += write_block(file, tokenizer, block, kept, next, writer);
                    next += static_cast<std::int64_t>(kept.size());

@@ -248,6 +248,10 @@ void make_folder(const fs::path& given) {
   flush_to_disk(folder_of(folder));
 }
 
+void flush_folder(const fs::path& folder) {
+  flush_to_disk(folder);
+}
+
 void check_room(const fs::path& folder, std::uint64_t bytes) {
   struct statvfs system {};
   if (::statvfs(folder.c_str(), &system) != 0) fail_io("inspect the disk of", folder, errno);

@@ -65,12 +65,15 @@ void publish_finished_directory(const std::filesystem::path& finished,
 // Throws unless publish_directory(target, replace, ...) may begin.
 void check_publishable(const std::filesystem::path& target, bool replace);
 
-// Removes what killed writers left in a folder under staging names, a line each. Only while no other process
-// writes there.
+// Removes what killed writers left in a folder under staging names, a line each. Only while no
+// other process writes there.
 void remove_staged(const std::filesystem::path& folder);
 
 // Makes a folder, and those above it that are missing, so that a power loss does not take them.
 void make_folder(const std::filesystem::path& folder);
+
+// Puts on the disk which files a folder has; their contents are theirs to flush.
+void flush_folder(const std::filesystem::path& folder);
 
 // Throws kOutOfMemory, saying what is needed and what is free, unless the disk of that folder has
 // room for so many bytes.

@@ -14,7 +14,10 @@ namespace lodestone::hdf5 {
 
 // Stops the library from printing its errors; a setting of each thread.
 void silence_library();
-// Throws what the library's error stack says: kOutOfMemory for a full disk, else kBadInput.
+// What a message of the library tells of: kOutOfMemory for a full disk, kIo for one that cannot be
+// read or written, else kBadInput.
+ErrorKind kind_of_failure(const std::string& message);
+// Throws what the library's error stack says.
 [[noreturn]] void throw_library_error(const std::string& where, const char* doing);
 // The innermost message of the library's error stack.
 std::string library_message();

@@ -60,7 +60,8 @@ void read_selected(const Dataset& dataset, hid_t type, hid_t memory, hid_t selec
   if (function(dataset.id(), type, memory, selected, H5P_DEFAULT, out) >= 0) return;
   const std::string message = library_message();
   check_filters(dataset);
-  fail(ErrorKind::kBadInput, "{}: cannot be read (damaged file?): {}", dataset.where(), message);
+  fail(kind_of_failure(message), "{}: cannot be read (damaged file?): {}", dataset.where(),
+       message);
 }
 
 // Selects whole rows [begin, end) of `space`.

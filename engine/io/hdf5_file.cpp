@@ -65,10 +65,12 @@ Handle open_file(const std::filesystem::path& path, unsigned flags) {
   silence_library();
   const Handle plan = access_plan(false);
   Handle file(H5Fopen(path.c_str(), flags, plan.id()));
-  if (file.id() < 0)
-    fail(ErrorKind::kBadInput,
+  if (file.id() < 0) {
+    const std::string message = library_message();
+    fail(kind_of_failure(message),
          "{}: is not a readable HDF5 file (truncated?): {}; copy or write it again", path.string(),
-         library_message());
+         message);
+  }
   return file;
 }
 
@@ -76,8 +78,12 @@ Handle create_file(const std::filesystem::path& path) {
   silence_library();
   const Handle plan = access_plan(false);
   Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, plan.id()));
-  if (file.id() < 0)
-    fail(ErrorKind::kIo, "{}: cannot be created: {}", path.string(), library_message());
+  if (file.id() < 0) {
+    const std::string message = library_message();
+    const ErrorKind kind = kind_of_failure(message);
+    fail(kind == ErrorKind::kBadInput ? ErrorKind::kIo : kind, "{}: cannot be created: {}",
+         path.string(), message);
+  }
   return file;
 }
 
@@ -140,6 +146,7 @@ Dataset Group::create_dataset(const std::string& name, Number type,
     check(!shape.empty() && chunk_rows > 0, "{}: chunks need an axis and at least one row",
           member(*this, name));
     std::vector<hsize_t> chunk;
+    chunk.reserve(shape.size());
     for (const std::int64_t extent : shape)
       chunk.push_back(static_cast<hsize_t>(std::max<std::int64_t>(extent, 1)));
     chunk[0] = static_cast<hsize_t>(chunk_rows);

@@ -33,11 +33,16 @@ std::string library_message() {
   return message.empty() ? "no message" : message;
 }
 
+ErrorKind kind_of_failure(const std::string& message) {
+  const auto says = [&](const char* text) { return message.find(text) != std::string::npos; };
+  if (says("No space left on device") || says("Disk quota exceeded"))
+    return ErrorKind::kOutOfMemory;
+  return says("Input/output error") ? ErrorKind::kIo : ErrorKind::kBadInput;
+}
+
 void throw_library_error(const std::string& where, const char* doing) {
   const std::string message = library_message();
-  const bool disk_full = message.find("No space left on device") != std::string::npos;
-  fail(disk_full ? ErrorKind::kOutOfMemory : ErrorKind::kBadInput, "{}: cannot {}: {}", where,
-       doing, message);
+  fail(kind_of_failure(message), "{}: cannot {}: {}", where, doing, message);
 }
 
 hid_t native_type(Number type) {
@@ -99,10 +104,7 @@ Kind kind_of(hid_t type) {
 std::vector<std::int64_t> shape_of(hid_t space) {
   std::array<hsize_t, H5S_MAX_RANK> extents{};
   const int rank = H5Sget_simple_extent_dims(space, extents.data(), nullptr);
-  std::vector<std::int64_t> shape;
-  for (int axis = 0; axis < rank; ++axis)
-    shape.push_back(static_cast<std::int64_t>(extents[static_cast<std::size_t>(axis)]));
-  return shape;
+  return {extents.begin(), extents.begin() + std::max(rank, 0)};
 }
 
 std::int64_t size_of(hid_t space, const std::string& where) {
@@ -208,6 +210,7 @@ void Object::set_text_attribute(const std::string& name, std::string_view value)
 
 void Object::set_texts_attribute(const std::string& name, const std::vector<std::string>& values) {
   std::vector<const char*> pointers;
+  pointers.reserve(values.size());
   for (const std::string& value : values) pointers.push_back(value.c_str());
   replace_attribute(*this, name, text_type().id(), line_of(values.size()).id(),
                     values.empty() ? nullptr : pointers.data());

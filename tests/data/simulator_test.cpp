@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <stdexcept>
 #include <thread>
 
 #include "data/cell_source.h"
@@ -102,6 +103,54 @@ TEST(Simulator, ManyBlocksAreOneMatrix) {
   });
   EXPECT_EQ(seen, (std::vector<std::int64_t>{50, 70, 120, 140}));
   EXPECT_EQ(open_cells(folder / "out" / "mouse.h5ad", {})->read(0, 70).cells(), 70);
+}
+
+TEST(Simulator, PlainCountsAreTheSameCounts) {
+  const TemporaryFolder folder;
+  simulate(small_config(), folder / "gzip");
+  simulate(small_config(), folder / "plain", {.compress = false});
+  const auto plain = hdf5::File::open(folder / "plain" / "human.h5ad");
+  EXPECT_EQ(plain.dataset("X/data").chunk_rows(), 0);
+  EXPECT_GT(plain.dataset("X/data").file_offset(), 0);
+  for (const char* species : {"human", "mouse"}) {
+    const std::string name = std::string(species) + ".h5ad";
+    const CellBlock expected = open_cells(folder / "gzip" / name, {})->read(0, 120);
+    const CellBlock found = open_cells(folder / "plain" / name, {})->read(0, 120);
+    EXPECT_EQ(found.offsets, expected.offsets);
+    EXPECT_EQ(found.genes, expected.genes);
+    EXPECT_EQ(found.counts, expected.counts);
+  }
+}
+
+TEST(Simulator, ContinuesAfterItWasCutShort) {
+  const TemporaryFolder folder;
+  SimulationConfig config = small_config();
+  config.cells = 170;
+  config.genes = 20'000;  // blocks of 50 cells
+  simulate(config, folder / "undisturbed");
+  const SimulateOptions options{.save_cells = 1};
+  const auto cut_at = [&](std::int64_t cells, std::int64_t from) {
+    std::int64_t first = -1;
+    const auto stop = [&](std::int64_t done, std::int64_t) {
+      if (first < 0) first = done;
+      if (done >= cells) throw std::runtime_error("cut short");
+    };
+    EXPECT_THROW(simulate(config, folder / "out", options, stop), std::runtime_error);
+    EXPECT_FALSE(fs::exists(folder / "out"));
+    EXPECT_TRUE(fs::exists(folder / "out.partial"));
+    EXPECT_GT(first, from);
+  };
+  cut_at(100, 0);
+  cut_at(150, 50);
+  cut_at(270, 100);
+  std::int64_t first = -1;
+  simulate(config, folder / "out", options, [&](std::int64_t done, std::int64_t) {
+    if (first < 0) first = done;
+  });
+  EXPECT_GT(first, 170) << "the first species was kept";
+  EXPECT_FALSE(fs::exists(folder / "out.partial"));
+  for (const std::string& name : kFiles)
+    EXPECT_EQ(hash_file(folder / "out" / name), hash_file(folder / "undisturbed" / name)) << name;
 }
 
 TEST(Simulator, WritesTablesThatTheReadersTake) {

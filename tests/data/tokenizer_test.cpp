@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
+#include <stdexcept>
+#include <utility>
 
 #include "data/cell_tokenizer.h"
 #include "data/token_directory.h"
@@ -280,6 +283,64 @@ TEST(Tokenizer, LabelsOfCells) {
                [&] { tokenize(files, vocabulary, config, folder / "x", false); });
 }
 
+TEST(Tokenizer, ContinuesAfterItWasCutShort) {
+  const TemporaryFolder folder;
+  Files files;
+  for (const Species species : {Species::kHuman, Species::kMouse})
+    files.push_back(
+        std::make_unique<MemoryCells>("cells.h5ad", records(species, 120),
+                                      random_counts(150, 120, static_cast<unsigned>(species))));
+  TokenizeConfig config;
+  config.cells_per_shard = 60;
+  config.save_cells = 10;
+  const auto run = [&](const std::string& out, const TokenizeConfig& with,
+                       const TokenizeProgress& progress) {
+    Vocabulary vocabulary = two_species(120);
+    return tokenize(files, vocabulary, with, folder / out, false, progress);
+  };
+  const TokenizeReport expected = run("undisturbed", config, {});
+  // 3 passes over 300 cells: in the first, between files, in the second, and twice in the third.
+  for (const std::int64_t cut : {100, 160, 400, 680, 860}) {
+    const auto stop = [&](std::int64_t done, std::int64_t total) {
+      EXPECT_EQ(total, 900);
+      if (done >= cut) throw std::runtime_error("cut short");
+    };
+    EXPECT_THROW(run("out", config, stop), std::runtime_error);
+    EXPECT_FALSE(std::filesystem::exists(folder / "out"));
+    EXPECT_TRUE(std::filesystem::exists(folder / "out.partial"));
+  }
+  std::vector<std::int64_t> steps;
+  std::int64_t last = 0;
+  const TokenizeReport report = run("out", config, [&](std::int64_t done, std::int64_t) {
+    steps.push_back(done - std::exchange(last, done));
+  });
+  EXPECT_EQ(last, 900);
+  EXPECT_GE(std::count(steps.begin(), steps.end(), 150), 4)
+      << "quality control and medians are not done again";
+  EXPECT_EQ(report.json(), expected.json());
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "undisturbed"))
+    EXPECT_EQ(hash_file(entry.path()), hash_file(folder / "out" / entry.path().filename()))
+        << entry.path();
+  EXPECT_FALSE(std::filesystem::exists(folder / "out.partial"));
+
+  // Damaged work, and that of other settings, is not used.
+  const auto cut_late = [](std::int64_t done, std::int64_t) {
+    if (done >= 860) throw std::runtime_error("cut short");
+  };
+  EXPECT_THROW(run("damaged", config, cut_late), std::runtime_error);
+  {
+    std::fstream shard(folder / "damaged.partial/output/shard-00000.h5",
+                       std::ios::in | std::ios::out | std::ios::binary);
+    shard.seekp(3000);
+    shard.write("damage", 6);
+  }
+  run("damaged", config, {});
+  EXPECT_EQ(ranked_cells(folder / "damaged"), ranked_cells(folder / "out"));
+  EXPECT_THROW(run("other", config, cut_late), std::runtime_error);
+  config.max_length = 40;
+  EXPECT_EQ(run("other", config, {}).files[0].longest, 40);
+}
+
 TEST(Tokenizer, BadInputsAreRefused) {
   const TemporaryFolder folder;
   Vocabulary vocabulary = two_species(10);
@@ -287,7 +348,7 @@ TEST(Tokenizer, BadInputsAreRefused) {
                            const TokenizeConfig& config = {}) {
     expect_error(kind, sentence,
                  [&] { tokenize(files, vocabulary, config, folder / "tokens", false); });
-    EXPECT_FALSE(std::filesystem::exists(folder / "tokens"));
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
   };
   const auto empty = std::vector<std::vector<float>>(2, std::vector<float>(10, 0));
   refuses(ErrorKind::kBadInput, "quality control left none of the cells", one_file(empty));

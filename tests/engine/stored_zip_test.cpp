@@ -141,5 +141,38 @@ TEST(StoredZip, ReadsZip64) {
   expect_refused(with_locator(0), "its ZIP64 end record is missing");
 }
 
+// A member whose numbers stand in the ZIP64 field of its directory entry.
+TEST(StoredZip, ReadsZip64Members) {
+  constexpr std::size_t kStoredBytes = 20, kBytes = 24, kExtraBytes = 30, kOffset = 42, kName = 46;
+  const std::string whole = archive_bytes();
+  const auto entry = whole.rfind("PK\1\2");
+  const auto number = [&](std::size_t at) {
+    std::uint32_t value = 0;
+    std::memcpy(&value, whole.data() + at, sizeof value);
+    return value;
+  };
+  const auto with_field = [&](std::uint64_t bytes, std::uint64_t offset) {
+    const std::string field = bytes_of(std::uint16_t{1}) + bytes_of(std::uint16_t{24}) +
+                              bytes_of(bytes) + bytes_of(bytes) + bytes_of(offset);
+    std::string changed = whole;
+    for (const std::size_t at : {kStoredBytes, kBytes, kOffset})
+      changed.replace(entry + at, 4, std::string(4, '\xff'));
+    changed[entry + kExtraBytes] =
+        static_cast<char>(changed[entry + kExtraBytes] + static_cast<char>(field.size()));
+    changed.insert(entry + kName + std::strlen("m/b"), field);
+    const std::size_t directory_bytes = changed.size() - 10;
+    changed.replace(directory_bytes, 4,
+                    bytes_of(number(whole.size() - 10) + static_cast<std::uint32_t>(field.size())));
+    return changed;
+  };
+  const TemporaryFolder folder;
+  write_text(folder / "a.zip", with_field(2, number(entry + kOffset)));
+  const StoredZip zip(folder / "a.zip");
+  EXPECT_EQ(text_of(zip.members().at("m/b")), "bb");
+  EXPECT_EQ(zip.members().size(), 2u);
+  expect_refused(with_field(std::uint64_t{1} << 40, number(entry + kOffset)), "claims");
+  expect_refused(with_field(2, UINT64_MAX), "");
+}
+
 }  // namespace
 }  // namespace lodestone
