@@ -60,7 +60,6 @@ class CheckpointFolder {
   std::optional<Checkpoint> newest() const;
   // Removes what killed writers left. Only while no other process writes here.
   void remove_unfinished() const;
-  const std::filesystem::path& path() const { return folder_; }
 
  private:
   std::vector<std::int64_t> steps() const;  // ascending

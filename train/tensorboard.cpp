@@ -46,6 +46,7 @@ std::int64_t second_of(const std::string& name) {
 
 TensorBoardLog::TensorBoardLog(const fs::path& folder, std::int64_t step) {
   make_folder(folder);
+  remove_staged(folder);
   // Readers take the files in the order of their names.
   auto second = static_cast<std::int64_t>(now());
   bool first = true;

@@ -38,6 +38,7 @@ std::vector<std::string> environment(const Fault& fault, const std::string& root
   all.push_back("FAULT_IN=" + fault.in);
   if (fault.lasts > 0) all.push_back(fmt::format("FAULT_LASTS={}", fault.lasts));
   all.push_back(fmt::format("FAULT_SEED={}", fault.seed));
+  if (fault.disk_lies) all.emplace_back("FAULT_LIES=1");
   return all;
 }
 

@@ -20,6 +20,7 @@ struct Fault {
   std::string in;    // only calls whose path contains this
   long lasts = 0;    // calls that fail; 0 = all from there on
   std::uint64_t seed = 0;
+  bool disk_lies = false;  // nothing is ever flushed
 
   std::string text() const;
 };

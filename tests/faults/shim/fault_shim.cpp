@@ -10,6 +10,7 @@
 //   FAULT_LASTS   how many calls fail from there on, all that need room (ENOSPC) or those of the
 //                 kind (EIO); default: all
 //   FAULT_SEED    what of unflushed changes survives a power loss
+//   FAULT_LIES    if set, the disk only says that it flushed: to see that tests notice
 //   FAULT_REPORT  a file that gets the number of calls of each kind when the program ends
 //
 // A kill or a first failure comes in the middle of a write, before an fsync, after a rename, a
@@ -74,6 +75,7 @@ class Shim {
     return -1;
   }
   bool tracks() const { return what_ == "power"; }
+  bool lies() const { return lies_; }
 
   [[noreturn]] void die() {
     inside = true;
@@ -110,7 +112,7 @@ class Shim {
  private:
   std::string what_ = variable("FAULT"), in_ = variable("FAULT_IN"), kind_;
   long number_ = 0, left_ = std::numeric_limits<long>::max();
-  bool failing_ = false;
+  bool failing_ = false, lies_ = !variable("FAULT_LIES").empty();
   std::map<std::string, long> counts_;
 };
 
@@ -238,7 +240,10 @@ int flush(int file, long number) {
   if (verdict == Verdict::kDie) shim().die();
   if (verdict == Verdict::kFail) return shim().refuse();
   // Nothing of this reaches the disk of the test machine: the power loss is ours.
-  if (shim().tracks()) return shim().disk.flushed(file), 0;
+  if (shim().tracks()) {
+    if (!shim().lies()) shim().disk.flushed(file);
+    return 0;
+  }
   return act();
 }
 
