@@ -11,7 +11,7 @@ Shape shape_named(const std::string& name) {
             .mix = {2048, 1480, 860, 412},
             .simulated_cells = 1000,
             .simulated_genes = 6000,
-            .simulated_depth = 5000};
+            .simulated_depth = 6500};
   check(name == "small", "shape: expected base or small, got {}", name);
   return {.model = {.vocabulary = 2000,
                     .hidden = 128,
