@@ -1,8 +1,8 @@
-#include "tests/gpu/emulator/metrics.h"
-
 #include <gtest/gtest.h>
 
 #include <functional>
+
+#include "tests/gpu/emulator/metrics.h"
 
 namespace lodestone::ptx {
 namespace {
@@ -71,7 +71,7 @@ TEST(Metrics, AreAddedAndDescribed) {
   sum += one;
   EXPECT_EQ(sum.shared_requests, 4u);
   EXPECT_EQ(sum.asynchronous_bytes, 10u);
-  EXPECT_EQ(sum.describe(), "       shared requests 4\n    asynchronous bytes 10\n");
+  EXPECT_EQ(sum.describe(), "shared requests 4, asynchronous bytes 10");
 }
 
 }  // namespace

@@ -85,6 +85,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "more than the swizzle's 128"},
         Mistake{"BoxBeyondASmallSwizzle", [](Request& r) { r.swizzle = CU_TENSOR_MAP_SWIZZLE_32B; },
                 "more than the swizzle's 32"},
+        Mistake{"BoxWithinTheSwizzle", [](Request& r) { r.box[0] = 32; },
+                "swizzle's 128 bytes only"},
         Mistake{"NoStep", [](Request& r) { r.steps[1] = 0; }, "element stride 1 is 0"},
         Mistake{"LargeStep", [](Request& r) { r.steps[2] = 9; }, "element stride 2 is 9"},
         Mistake{"Interleave", [](Request& r) { r.interleave = CU_TENSOR_MAP_INTERLEAVE_32B; },

@@ -1,12 +1,9 @@
 #include "tests/gpu/emulator/finding.h"
 
-#include <cxxabi.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
-#include <memory>
-
 #include "tests/gpu/emulator/block.h"
+#include "tests/gpu/emulator/demangle.h"
 #include "tests/gpu/emulator/launch.h"
 
 namespace lodestone::ptx {
@@ -15,13 +12,6 @@ namespace {
 
 std::string base_name(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
-}
-
-std::string demangled(const std::string& name) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> text(
-      abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status), std::free);
-  return status == 0 ? text.get() : name;
 }
 
 std::string text_of(const Dimensions& index) {

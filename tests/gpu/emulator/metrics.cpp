@@ -6,6 +6,8 @@
 #include <array>
 #include <bit>
 
+#include "engine/core/log.h"
+#include "tests/gpu/emulator/demangle.h"
 #include "tests/gpu/emulator/launch.h"
 
 namespace lodestone::ptx {
@@ -117,7 +119,7 @@ Metrics& Metrics::operator+=(const Metrics& other) {
 std::string Metrics::describe() const {
   std::string text;
   visit_counters(*this, [&](const char* name, const std::uint64_t& value) {
-    if (value != 0) text += fmt::format("{:>22} {}\n", name, value);
+    if (value != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
   });
   return text;
 }
@@ -133,6 +135,8 @@ void MetricsCounter::begin_launch(const Launch& /*launch*/) {
 
 void MetricsCounter::end_launch(const Launch& launch) {
   kernel_metrics()[launch.name()] += metrics_;
+  if (launch.options.print_metrics)
+    log::info("{}: {}", demangled(launch.name()), metrics_.describe());
 }
 
 void MetricsCounter::end_block(Block& block) {

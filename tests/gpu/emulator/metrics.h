@@ -30,7 +30,7 @@ struct Metrics {
   std::uint64_t asynchronous_bytes = 0;  // written by copies
 
   Metrics& operator+=(const Metrics& other);
-  // Name and value of every number, one a line.
+  // Name and value of every number that is not zero, on one line.
   std::string describe() const;
 };
 
