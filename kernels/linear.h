@@ -31,6 +31,7 @@ struct LinearBackwardArgs {
   Gradient dx;                 // [rows, in]
   Gradient dweight;            // wide [out, in]
   Gradient dbias;              // wide [out]
+  void* parts;                 // wide [row_blocks(rows), out] scratch; with GELU or a dbias
   std::int64_t rows, in, out;
   bool gelu;
   DType dtype;

@@ -3,6 +3,7 @@
 #include "engine/core/check.h"
 #include "engine/ops.h"
 #include "kernels/launch.h"
+#include "kernels/row_blocks.h"
 
 namespace lodestone {
 
@@ -29,6 +30,8 @@ Backward backward_of(const Tensor& x, const Tensor& weight, const Tensor& pre_ac
     const bool gelu = pre_activation.defined();
     Tensor dpre_activation = gelu ? Tensor::empty_like(dy) : Tensor();
     const DType wide = accumulation_type(dy.dtype());
+    const std::int64_t rows = x.shape()[0], out = weight.shape()[0];
+    Tensor parts = Tensor::empty({kernels::row_blocks(rows), out}, wide, dy.device());
     kernels::launch(kernels::LinearBackwardArgs{.dy = dy.data(),
                                                 .x = x.data(),
                                                 .weight = weight.data(),
@@ -37,9 +40,10 @@ Backward backward_of(const Tensor& x, const Tensor& weight, const Tensor& pre_ac
                                                 .dx = grads.want(0, dy.dtype()),
                                                 .dweight = grads.want(1, wide),
                                                 .dbias = grads.want(2, wide),
-                                                .rows = x.shape()[0],
+                                                .parts = parts.data(),
+                                                .rows = rows,
                                                 .in = x.shape()[1],
-                                                .out = weight.shape()[0],
+                                                .out = out,
                                                 .gelu = gelu,
                                                 .dtype = dy.dtype()},
                     dy.device());

@@ -72,9 +72,7 @@ void backward(const DropoutResidualLayerNormBackwardArgs& a) {
                      dweight, dbias);
     write_gradients<T>(a, dsum, r);
   };
-  sum_over_rows(
-      a.rows, a.cols, static_cast<C*>(a.parts), a.dweight, a.dbias,
-      [&] { return WideRows<T>(a.weight, a.cols); }, row);
+  sum_gradients<T>(a.weight, a.rows, a.cols, a.parts, a.dweight, a.dbias, row);
 }
 
 }  // namespace

@@ -40,9 +40,7 @@ void backward(const LayerNormBackwardArgs& a) {
     if (!dx) return;
     dx.put_range(first, first + a.cols, [=](std::int64_t i) { return gradient.at(i - first); });
   };
-  sum_over_rows(
-      a.rows, a.cols, static_cast<C*>(a.parts), a.dweight, a.dbias,
-      [&] { return WideRows<T>(a.weight, a.cols); }, row);
+  sum_gradients<T>(a.weight, a.rows, a.cols, a.parts, a.dweight, a.dbias, row);
 }
 
 }  // namespace

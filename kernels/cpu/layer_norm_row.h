@@ -4,9 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
-#include "engine/core/threads.h"
+#include "kernels/cpu/row_sums.h"
 #include "kernels/cpu/wide_rows.h"
-#include "kernels/row_blocks.h"
 
 namespace lodestone::kernels {
 
@@ -76,29 +75,19 @@ struct WideRows {
   const Compute<T>* weight;
 };
 
-// Calls row(state, r, dweight, dbias) for every row, where the row adds its share of the two sums,
-// and then writes the sums; state = make() for each thread. parts: scratch [row_blocks(rows), 2,
-// cols].
-template <class C, class Make, class Row>
-void sum_over_rows(std::int64_t rows, std::int64_t cols, C* parts, const Gradient& dweight,
-                   const Gradient& dbias, Make&& make, Row&& row) {
-  const std::int64_t blocks = row_blocks(rows);
-  parallel_for(blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-    auto state = make();
-    for (std::int64_t block = begin; block < end; ++block) {
-      C* part = parts + block * 2 * cols;
-      std::fill_n(part, 2 * cols, C{0});
-      for (std::int64_t r = rows * block / blocks; r < rows * (block + 1) / blocks; ++r)
-        row(state, r, part, part + cols);
-    }
-  });
-  for (std::int64_t block = 1; block < blocks; ++block) {
-#pragma omp simd
-    for (std::int64_t c = 0; c < 2 * cols; ++c) parts[c] += parts[block * 2 * cols + c];
-  }
+// Calls row(rows, r, dweight, dbias) for every row, where the row adds its share of the two sums,
+// and then writes the sums. parts: scratch [row_blocks(rows), 2, cols].
+template <class T, class Row>
+void sum_gradients(const void* weight, std::int64_t rows, std::int64_t cols, void* parts,
+                   const Gradient& dweight, const Gradient& dbias, const Row& row) {
+  using C = Compute<T>;
+  C* const sums = static_cast<C*>(parts);
+  sum_over_rows(
+      rows, 2 * cols, sums, [=] { return WideRows<T>(weight, cols); },
+      [&](const WideRows<T>& wide, std::int64_t r, C* part) { row(wide, r, part, part + cols); });
   const Target<C> weight_sums(dweight), bias_sums(dbias);
-  for (std::int64_t c = 0; weight_sums && c < cols; ++c) weight_sums.put(c, parts[c]);
-  for (std::int64_t c = 0; bias_sums && c < cols; ++c) bias_sums.put(c, parts[cols + c]);
+  for (std::int64_t c = 0; weight_sums && c < cols; ++c) weight_sums.put(c, sums[c]);
+  for (std::int64_t c = 0; bias_sums && c < cols; ++c) bias_sums.put(c, sums[cols + c]);
 }
 
 }  // namespace lodestone::kernels

@@ -1,85 +1,60 @@
 #include "kernels/linear.h"
 
-#include <algorithm>
-#include <array>
-#include <numbers>
-
 #include "engine/core/threads.h"
-#include "kernels/cpu/elementary.h"
 #include "kernels/cpu/elements.h"
+#include "kernels/cpu/gelu.h"
 #include "kernels/cpu/matrix_product.h"
+#include "kernels/cpu/row_sums.h"
 
-// Three products and, around them, one pass over [rows, out] for GELU (and one for its derivative)
-// and one for the bias gradient. That one is cut by columns, so it does not depend on the threads.
+// Three products and, around them, one pass over [rows, out] each way: forward for GELU, backward
+// for its derivative and the bias gradient at once.
 namespace lodestone::kernels {
 
 namespace {
 
-constexpr std::int64_t kElementsPerThread = 16384;
-
-template <class C>
-C normal_cdf(C x) {
-  return C{0.5} * (1 + error_function(x * (1 / std::numbers::sqrt2_v<C>)));
-}
-
-template <class C>
-C gelu_derivative(C x) {
-  constexpr C kDensityAtZero = std::numbers::inv_sqrtpi_v<C> / std::numbers::sqrt2_v<C>;
-  return normal_cdf(x) + x * kDensityAtZero * exponential(C{-0.5} * x * x);
-}
-
 template <class T>
-void gelu_forward(const T* x, T* y, std::int64_t count) {
-  using C = Compute<T>;
+void apply_gelu(const T* x, T* y, std::int64_t count) {
+  constexpr std::int64_t kElementsPerThread = 16384;
   parallel_for(count, kElementsPerThread, [=](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
-    for (std::int64_t i = begin; i < end; ++i) {
-      const C value = static_cast<C>(x[i]);
-      store(y[i], value * normal_cdf(value));
-    }
+    for (std::int64_t i = begin; i < end; ++i) store(y[i], gelu(static_cast<Compute<T>>(x[i])));
   });
 }
 
+// dbias = sum over rows of what row(r, sums) adds.
+template <class C, class Row>
+void sum_bias_gradient(const LinearBackwardArgs& a, const Row& row) {
+  C* const sums = static_cast<C*>(a.parts);
+  sum_over_rows(
+      a.rows, a.out, sums, [] { return 0; },
+      [&](int, std::int64_t r, C* part) { row(r * a.out, part); });
+  const Target<C> dbias(a.dbias);
+  if (dbias) dbias.put_range(0, a.out, [=](std::int64_t c) { return sums[c]; });
+}
+
 template <class T>
-void gelu_backward(const T* dy, const T* x, T* dx, std::int64_t count) {
+void bias_gradient(const LinearBackwardArgs& a) {
   using C = Compute<T>;
-  parallel_for(count, kElementsPerThread, [=](std::int64_t begin, std::int64_t end) {
+  sum_bias_gradient<C>(a, [&](std::int64_t first, C* sums) {
+    const T* dy = static_cast<const T*>(a.dy) + first;
 #pragma omp simd
-    for (std::int64_t i = begin; i < end; ++i)
-      store(dx[i], static_cast<C>(dy[i]) * gelu_derivative(static_cast<C>(x[i])));
+    for (std::int64_t c = 0; c < a.out; ++c) sums[c] += static_cast<C>(dy[c]);
   });
 }
 
-// Sums of at most kStrip columns of x[rows, cols], beginning at `first`. Sums of 64 rows are
-// summed: the error grows with rows / 64 and not with rows.
-constexpr std::int64_t kStrip = 256;
+// dpre_activation = dy * GELU'(pre_activation), and the bias gradient: its sums.
 template <class T>
-void sum_strip(const T* x, const Target<Compute<T>>& sums, std::int64_t rows, std::int64_t cols,
-               std::int64_t first) {
+void gelu_and_bias_gradient(const LinearBackwardArgs& a) {
   using C = Compute<T>;
-  const std::int64_t width = std::min(kStrip, cols - first);
-  std::array<C, kStrip> total{}, part;
-  for (std::int64_t begin = 0; begin < rows; begin += 64) {
-    part.fill(0);
-    for (std::int64_t r = begin; r < std::min(rows, begin + 64); ++r) {
-      const T* row = x + r * cols + first;
+  sum_bias_gradient<C>(a, [&](std::int64_t first, C* sums) {
+    const T* dy = static_cast<const T*>(a.dy) + first;
+    const T* x = static_cast<const T*>(a.pre_activation) + first;
+    T* dx = static_cast<T*>(a.dpre_activation) + first;
 #pragma omp simd
-      for (std::int64_t c = 0; c < width; ++c)
-        part[static_cast<std::size_t>(c)] += static_cast<C>(row[c]);
+    for (std::int64_t c = 0; c < a.out; ++c) {
+      store(dx[c], static_cast<C>(dy[c]) * gelu_derivative(static_cast<C>(x[c])));
+      sums[c] += static_cast<C>(dx[c]);
     }
-#pragma omp simd
-    for (std::size_t c = 0; c < kStrip; ++c) total[c] += part[c];
-  }
-  for (std::int64_t c = 0; c < width; ++c) sums.put(first + c, total[static_cast<std::size_t>(c)]);
-}
-
-template <class T>
-void sum_columns(const void* x, const Gradient& gradient, std::int64_t rows, std::int64_t cols) {
-  const Target<Compute<T>> sums(gradient);
-  if (!sums) return;
-  parallel_for((cols + kStrip - 1) / kStrip, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t strip = begin; strip < end; ++strip)
-      sum_strip(static_cast<const T*>(x), sums, rows, cols, strip * kStrip);
   });
 }
 
@@ -98,7 +73,7 @@ void run(const LinearForwardArgs& a, CpuStream&) {
                   .result = a.dtype});
   if (!a.gelu) return;
   visit_floating_cpu(a.dtype, [&]<class T>() {
-    gelu_forward(static_cast<const T*>(a.pre_activation), static_cast<T*>(a.y), a.rows * a.out);
+    apply_gelu(static_cast<const T*>(a.pre_activation), static_cast<T*>(a.y), a.rows * a.out);
   });
 }
 
@@ -106,9 +81,9 @@ void run(const LinearBackwardArgs& a, CpuStream&) {
   const void* dproduct = a.gelu ? a.dpre_activation : a.dy;
   visit_floating_cpu(a.dtype, [&]<class T>() {
     if (a.gelu)
-      gelu_backward(static_cast<const T*>(a.dy), static_cast<const T*>(a.pre_activation),
-                    static_cast<T*>(a.dpre_activation), a.rows * a.out);
-    sum_columns<T>(dproduct, a.dbias, a.rows, a.out);
+      gelu_and_bias_gradient<T>(a);
+    else if (a.dbias.data)
+      bias_gradient<T>(a);
   });
   if (a.dx.data)
     matrix_product({.a = dproduct,
