@@ -80,7 +80,7 @@ std::string time_text(double seconds) {
   return fmt::format("{:.2f} s", seconds);
 }
 
-// "of" a peak or of the library, in percent.
+// A share in percent; empty for a row that has none.
 std::string share_text(const ordered_json& row, const char* key) {
   return row.contains(key) ? fmt::format("{:.1f} %", 100 * row[key].get<double>()) : "";
 }
@@ -115,6 +115,17 @@ std::string result_text(const ordered_json& result) {
       peaks["copy_gb_per_s"].get<double>());
 }
 
+// What the rows depend on besides the code.
+ordered_json conditions(const BenchSettings& settings, const bench::Peaks& peaks) {
+  return {{"date", fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)))},
+          {"processor", processor_name()},
+          {"cores", std::thread::hardware_concurrency()},
+          {"threads", thread_count()},
+          {"build", version_text()},
+          {"shape", settings.shape},
+          {"peaks", to_json(peaks)}};
+}
+
 void run_bench(const BenchSettings& settings, Run& run) {
   bench::Suite suite{.shape = bench::shape_named(settings.shape),
                      .dtypes = dtypes_of(settings.dtype),
@@ -124,23 +135,17 @@ void run_bench(const BenchSettings& settings, Run& run) {
                      .model = settings.model,
                      .filter = expression(settings.filter)};
   const bench::Peaks peaks = bench::measure_peaks();
-  ordered_json result = {{"date", fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)))},
-                         {"processor", processor_name()},
-                         {"cores", std::thread::hardware_concurrency()},
-                         {"threads", thread_count()},
-                         {"build", version_text()},
-                         {"shape", settings.shape},
-                         {"peaks", to_json(peaks)},
-                         {"rows", ordered_json::array()}};
+  ordered_json result = conditions(settings, peaks);
+  ordered_json& rows = result["rows"] = ordered_json::array();
   Progress progress = run.progress("bench", "rows");
   suite.report = [&](const bench::Row& row) {
-    result["rows"].push_back(to_json(row, peaks));
-    progress.update(std::ssize(result["rows"]), 0);
+    rows.push_back(to_json(row, peaks));
+    progress.update(std::ssize(rows), 0);
   };
   bench::measure_ops(suite);
   bench::measure_data(suite);
   bench::measure_training(suite);
-  check(!result["rows"].empty(), "filter: no row's name has '{}'; without a filter all are listed",
+  check(!rows.empty(), "filter: no row's name has '{}'; without a filter all are listed",
         settings.filter);
   result["peak_memory_bytes"] = peak_memory_bytes();
   if (!settings.out.empty()) write_text(settings.out, result.dump(2) + "\n");
