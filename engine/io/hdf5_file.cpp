@@ -15,8 +15,9 @@ std::string member(const Group& group, const std::string& name) {
 
 H5I_type_t type_of_member(const Group& group, const std::string& name) {
   if (!group.has(name)) return H5I_BADID;
-  const Handle object(H5Oopen(group.id(), name.c_str(), H5P_DEFAULT));
-  return object.id() < 0 ? H5I_BADID : H5Iget_type(object.id());
+  const Handle object(
+      call(member(group, name), "open it", H5Oopen, group.id(), name.c_str(), hid_t{H5P_DEFAULT}));
+  return H5Iget_type(object.id());
 }
 
 Handle make_space(const std::vector<std::int64_t>& shape, bool growable) {
@@ -90,13 +91,15 @@ Handle create_file(const std::filesystem::path& path) {
 }  // namespace
 
 bool Group::has(const std::string& name) const {
-  silence_library();
+  const auto is_there = [&](auto* function, const std::string& path) {
+    return call(member(*this, path), "look for it", function, id(), path.c_str(),
+                hid_t{H5P_DEFAULT}) > 0;
+  };
   // Every link on the way must exist before the next is asked for.
   for (std::size_t slash = name.find('/'); slash != std::string::npos;
        slash = name.find('/', slash + 1))
-    if (H5Lexists(id(), name.substr(0, slash).c_str(), H5P_DEFAULT) <= 0) return false;
-  return H5Lexists(id(), name.c_str(), H5P_DEFAULT) > 0 &&
-         H5Oexists_by_name(id(), name.c_str(), H5P_DEFAULT) > 0;
+    if (!is_there(H5Lexists, name.substr(0, slash))) return false;
+  return is_there(H5Lexists, name) && is_there(H5Oexists_by_name, name);
 }
 
 bool Group::has_group(const std::string& name) const {

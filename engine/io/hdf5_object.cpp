@@ -17,6 +17,10 @@ Handle& Handle::operator=(Handle&& other) noexcept {
   return *this;
 }
 
+// Owners close what they open. What a full disk kept them from closing, the library would try to
+// close again as the program ends, and crash.
+[[maybe_unused]] const herr_t kNothingAtExit = H5dont_atexit();
+
 void silence_library() {
   thread_local const bool silent = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
   static_cast<void>(silent);
