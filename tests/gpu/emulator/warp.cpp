@@ -130,53 +130,18 @@ Stop Warp::run(std::uint64_t quantum) {
   return Stop::kQuantum;
 }
 
-// Lanes that the guard leaves out go on by themselves.
 std::optional<Stop> Warp::control(const Operation& operation, LaneMask mask) {
   if (mask == 0) {
     ++running_.pc;
     return std::nullopt;
   }
-  if (mask != running_.lanes) {
-    LaneGroup others = running_;
-    others.lanes &= ~mask;
-    ++others.pc;
-    waiting_.push_back(others);
-    running_.lanes = mask;
-    next_meeting_ = kNone;  // made right by choose_group(), which every case below comes to
+  if (mask != running_.lanes) leave_out(running_.lanes & ~mask);
+  if (operation.flow == Flow::kBarrier && mask == live_) {
+    ++running_.pc;
+    block_->arrive_at_barrier(*this, operation, mask, true);
+    return Stop::kBarrier;
   }
-  switch (operation.flow) {
-    case Flow::kWarpSync:
-      synchronise(operation, mask);
-      break;
-    case Flow::kPoll:
-      poll_failed_ = false;
-      operation.handler(*this, operation, mask);
-      ++running_.pc;
-      if (poll_failed_) running_.state = LaneGroup::State::kPolled;
-      break;
-    case Flow::kBranch:
-      branch(operation, mask);
-      break;
-    case Flow::kCall:
-      call(operation, mask);
-      break;
-    case Flow::kReturn:
-      return_from_function();
-      break;
-    case Flow::kExit:
-      exit();
-      break;
-    case Flow::kBarrier:
-      if (mask != live_) {
-        running_.state = LaneGroup::State::kBlocked;
-        break;
-      }
-      ++running_.pc;
-      block_->arrive_at_barrier(*this, operation, mask, true);
-      return Stop::kBarrier;
-    case Flow::kNext:
-      break;
-  }
+  move(operation, mask);
   if (waiting_.empty() && running_.lanes != 0 && running_.state == LaneGroup::State::kReady) {
     return std::nullopt;
   }
@@ -184,6 +149,42 @@ std::optional<Stop> Warp::control(const Operation& operation, LaneMask mask) {
   if (running_.state != LaneGroup::State::kPolled) return std::nullopt;
   running_.state = LaneGroup::State::kReady;
   return Stop::kPoll;
+}
+
+// Lanes of the running group that the guard leaves out go on by themselves.
+void Warp::leave_out(LaneMask lanes) {
+  LaneGroup others = running_;
+  others.lanes = lanes;
+  ++others.pc;
+  waiting_.push_back(others);
+  running_.lanes &= ~lanes;
+}
+
+// Takes the running lanes to where they go from here.
+void Warp::move(const Operation& operation, LaneMask mask) {
+  switch (operation.flow) {
+    case Flow::kWarpSync:
+      return synchronise(operation, mask);
+    case Flow::kPoll:
+      poll_failed_ = false;
+      operation.handler(*this, operation, mask);
+      ++running_.pc;
+      if (poll_failed_) running_.state = LaneGroup::State::kPolled;
+      return;
+    case Flow::kBranch:
+      return branch(operation, mask);
+    case Flow::kCall:
+      return call(operation, mask);
+    case Flow::kReturn:
+      return return_from_function();
+    case Flow::kExit:
+      return exit();
+    case Flow::kBarrier:  // not every lane of the warp is here
+      running_.state = LaneGroup::State::kBlocked;
+      return;
+    case Flow::kNext:
+      return;
+  }
 }
 
 // Without a list of targets, to the one target; otherwise each lane to the one that its register
@@ -206,70 +207,6 @@ void Warp::branch(const Operation& operation, LaneMask mask) {
     waiting_.push_back(group);
   }
   running_.lanes = 0;
-}
-
-// A group runs the operation as soon as it holds every lane of its mask. Lanes of one group may
-// name different masks: then each part runs by itself.
-void Warp::synchronise(const Operation& operation, LaneMask mask) {
-  LaneMask blocked = 0;
-  for (LaneMask rest = mask; rest != 0;) {
-    const LaneMask members = members_of(operation, rest);
-    LaneMask part = rest;
-    if (operation.members != kNone) {
-      const std::uint32_t* named = lanes<std::uint32_t>(operation.members);
-      part = 0;
-      for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
-        const bool same = (rest >> lane & 1) != 0 && (named[lane] & first_lanes_) == members;
-        part |= LaneMask{same} << lane;
-      }
-    }
-    if (part == members) {
-      operation.handler(*this, operation, part);
-    } else {
-      blocked |= part;
-    }
-    rest &= ~part;
-  }
-  if (blocked == 0) {
-    ++running_.pc;
-    return;
-  }
-  if (blocked != mask) {
-    LaneGroup done = running_;
-    done.lanes &= ~blocked;
-    ++done.pc;
-    waiting_.push_back(done);
-    running_.lanes = blocked;
-  }
-  running_.state = LaneGroup::State::kBlocked;
-}
-
-// The mask that the first of these lanes names.
-LaneMask Warp::members_of(const Operation& operation, LaneMask mask) {
-  const std::uint32_t lane = first_lane(mask);
-  if (operation.members == kNone) {
-    if (first_lanes_ != kAllLanes) {
-      report(*this, operation, lane, FindingKind::kDivergence,
-             "this instruction needs all 32 lanes, and the warp has fewer");
-    }
-    if (live_ != kAllLanes) {
-      report(*this, operation, lane, FindingKind::kDivergence,
-             "this instruction needs all 32 lanes, and some have returned");
-    }
-    return kAllLanes;
-  }
-  const LaneMask named = lanes<std::uint32_t>(operation.members)[lane] & first_lanes_;
-  if ((named >> lane & 1) == 0) {
-    report(*this, operation, lane, FindingKind::kDivergence,
-           fmt::format("lane {} executes a warp operation whose mask {:#010x} does not name it",
-                       lane, named));
-  }
-  if ((named & ~live_) != 0) {
-    report(*this, operation, lane, FindingKind::kDivergence,
-           fmt::format("the mask {:#010x} of this warp operation names lanes that have returned",
-                       named));
-  }
-  return named;
 }
 
 void Warp::exit() {

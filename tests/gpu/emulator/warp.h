@@ -83,9 +83,13 @@ class Warp {
   LaneMask guarded_lanes(const Operation& operation) const;
   // True when run() must return that.
   std::optional<Stop> control(const Operation& operation, LaneMask mask);
+  void leave_out(LaneMask lanes);
+  void move(const Operation& operation, LaneMask mask);
   void branch(const Operation& operation, LaneMask mask);
   void synchronise(const Operation& operation, LaneMask mask);
-  LaneMask members_of(const Operation& operation, LaneMask mask);
+  LaneMask members_of(const Operation& operation, LaneMask mask) const;
+  LaneMask lanes_naming(const Operation& operation, LaneMask members, LaneMask mask) const;
+  void check_members(const Operation& operation, LaneMask members, LaneMask part) const;
   void call(const Operation& operation, LaneMask mask);
   void copy_arguments(const Operation& operation, const Frame& callee, LaneMask mask);
   void return_from_function();

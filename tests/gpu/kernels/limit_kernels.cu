@@ -1,0 +1,48 @@
+#include "tests/gpu/kernels/limit_kernels.h"
+
+namespace lodestone::testing {
+
+namespace {
+
+__global__ void plain() {}
+__global__ void __launch_bounds__(64) bounded() {}
+__global__ void large() {
+  extern __shared__ int words[];
+  words[threadIdx.x] = static_cast<int>(threadIdx.x);
+}
+
+cudaError_t take_error() {
+  return cudaGetLastError();
+}
+
+}  // namespace
+
+cudaError_t launch_plain(unsigned blocks, unsigned threads, std::size_t dynamic_shared_bytes) {
+  plain<<<blocks, threads, dynamic_shared_bytes>>>();
+  return cudaPeekAtLastError();
+}
+
+cudaError_t launch_bounded(unsigned threads) {
+  bounded<<<1, threads>>>();
+  return take_error();
+}
+
+cudaError_t allow_shared_memory(int bytes) {
+  const cudaError_t status =
+      cudaFuncSetAttribute(large, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+  cudaGetLastError();
+  return status;
+}
+
+cudaError_t launch_large(std::size_t dynamic_shared_bytes) {
+  large<<<1, 32, dynamic_shared_bytes>>>();
+  return take_error();
+}
+
+int blocks_of_bounded(int threads, std::size_t dynamic_shared_bytes) {
+  int blocks = 0;
+  cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, bounded, threads, dynamic_shared_bytes);
+  return blocks;
+}
+
+}  // namespace lodestone::testing
