@@ -173,8 +173,8 @@ void TrainingBench::report_flat(const std::string& what, double bytes_per_parame
 }
 
 void TrainingBench::optimizer() {
-  // Read: gradient, master, two moments; written: master, moments and, in bf16, the value.
-  const double update_bytes = dtype_ == DType::kBf16 ? 30 : 28;
+  // Read and written: gradient (left zero), master, two moments; written: in bf16 the value.
+  const double update_bytes = dtype_ == DType::kBf16 ? 34 : 32;
   report_flat("zero_gradients", 4, [&] { model_->store.zero_gradients(); });
   report_flat("gradient_norm", 4, [&] { (void)trainer_->optimizer().gradient_norm(); });
   report_flat("adamw", update_bytes, [&] { trainer_->optimizer().update(1e-6, 1.0); });
