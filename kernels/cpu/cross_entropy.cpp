@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "kernels/cpu/column_ranges.h"
-#include "kernels/cpu/elementary.h"
+#include "kernels/cpu/power_of_two.h"
 #include "kernels/cpu/wide_rows.h"
 
 namespace lodestone::kernels {
@@ -27,11 +27,14 @@ void forward_row(const CrossEntropyForwardArgs& a, std::int64_t m) {
     const C highest =
         max_in_lanes<C>(count, [=](std::int64_t v) { return static_cast<C>(piece[v]); });
     if (highest > maximum) {
-      sum *= exponential(maximum - highest);
+      sum *= exponential_below_one(maximum - highest);
       maximum = highest;
     }
-    sum += sum_in_lanes<C>(
-        count, [=](std::int64_t v) { return exponential(static_cast<C>(piece[v]) - maximum); });
+    C piece_sum = 0;
+#pragma omp simd reduction(+ : piece_sum)
+    for (std::int64_t v = 0; v < count; ++v)
+      piece_sum += exponential_below_one(static_cast<C>(piece[v]) - maximum);
+    sum += piece_sum;
   }
   const C log_sum = std::log(sum);
   static_cast<C*>(a.maxima)[m] = maximum;
@@ -63,7 +66,7 @@ void backward_row(const CrossEntropyBackwardArgs& a, std::int64_t m) {
   const C maximum = static_cast<const C*>(a.maxima)[m];
   const C log_sum = static_cast<const C*>(a.log_sums)[m];
   const auto probability = [=](std::int64_t v) {
-    return exponential((static_cast<C>(logits[v]) - maximum) - log_sum);
+    return exponential_below_one((static_cast<C>(logits[v]) - maximum) - log_sum);
   };
   const std::int64_t first = m * a.columns, label = a.labels[m];
   const C before = a.dlogits.accumulate ? static_cast<C>(dlogits.data[first + label]) : C{0};

@@ -4,28 +4,12 @@
 //   x Phi(x) = max(x, 0) - a Q(a),   derivative = 1 - d or, left of 0, d = Q(a) (1 - a h(a))
 // with the hazard rate h = phi / Q. Beyond a = 6 both stay what they are there, 6e-9. Fitted at
 // Chebyshev nodes; bounds measured in tests/ops/gelu_test.cpp. In f64 they are the C library's.
-#include <bit>
 #include <cmath>
-#include <cstdint>
 #include <numbers>
 
-namespace lodestone::kernels {
+#include "kernels/cpu/power_of_two.h"
 
-// 2^x for x in [-100, 100].
-inline float power_of_two(float x) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  const float shifted = x + kRound;
-  const float r = x - (shifted - kRound);
-  float p = 1.533757450e-4f;
-  p = p * r + 1.339985989e-3f;
-  p = p * r + 9.618519805e-3f;
-  p = p * r + 5.550329015e-2f;
-  p = p * r + 2.402264625e-1f;
-  p = p * r + 6.931471825e-1f;
-  p = p * r + 1.0f;
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(p) +
-                              (std::bit_cast<std::uint32_t>(shifted) << 23));
-}
+namespace lodestone::kernels {
 
 // Q(a) for a in [0, 6].
 inline float normal_tail(float a) {
