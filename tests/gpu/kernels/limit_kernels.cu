@@ -19,12 +19,12 @@ cudaError_t take_error() {
 
 cudaError_t launch_plain(unsigned blocks, unsigned threads, std::size_t dynamic_shared_bytes) {
   plain<<<blocks, threads, dynamic_shared_bytes>>>();
-  return cudaPeekAtLastError();
+  return cudaGetLastError();
 }
 
 cudaError_t launch_bounded(unsigned threads) {
   bounded<<<1, threads>>>();
-  return take_error();
+  return cudaGetLastError();
 }
 
 cudaError_t allow_shared_memory(int bytes) {
@@ -36,7 +36,7 @@ cudaError_t allow_shared_memory(int bytes) {
 
 cudaError_t launch_large(std::size_t dynamic_shared_bytes) {
   large<<<1, 32, dynamic_shared_bytes>>>();
-  return take_error();
+  return cudaGetLastError();
 }
 
 int blocks_of_bounded(int threads, std::size_t dynamic_shared_bytes) {

@@ -6,7 +6,7 @@
 
 namespace lodestone::testing {
 
-// What the launch answers.
+// What cudaGetLastError() says after the launch.
 cudaError_t launch_plain(unsigned blocks, unsigned threads, std::size_t dynamic_shared_bytes);
 // A kernel of at most 64 threads.
 cudaError_t launch_bounded(unsigned threads);
