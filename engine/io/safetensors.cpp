@@ -89,9 +89,9 @@ std::pair<ArchiveEntry, Extent> parse_entry(const std::filesystem::path& path,
                 path.string(), name, extent.get<std::uint64_t>());
     entry.shape.push_back(extent.get<std::int64_t>());
   }
-  return {
-      std::move(entry),
-      {item["data_offsets"][0].get<std::uint64_t>(), item["data_offsets"][1].get<std::uint64_t>()}};
+  const json& offsets = item["data_offsets"];
+  return std::pair(std::move(entry),
+                   Extent{offsets[0].get<std::uint64_t>(), offsets[1].get<std::uint64_t>()});
 }
 
 void check_metadata(const std::filesystem::path& path, const json& metadata) {
@@ -101,7 +101,7 @@ void check_metadata(const std::filesystem::path& path, const json& metadata) {
       "{}: {} must map texts to texts", path.string(), kMetadata);
 }
 
-class Safetensors : public TensorArchive {
+class Safetensors final : public TensorArchive {
  public:
   explicit Safetensors(const std::filesystem::path& path) : file_(path) {
     const auto bytes = file_.bytes();

@@ -57,8 +57,9 @@ Tensor gather(const Shape& shape, std::span<const std::int64_t> strides, const s
     for (std::size_t axis = 0; axis + 1 < rank; ++axis) row += index[axis] * strides[axis];
     for (std::int64_t column = 0; column < columns; ++column) {
       const std::int64_t element = row + column * step;
-      to[done++] =
-          static_cast<To>(load<From>(first + element * static_cast<std::int64_t>(sizeof(From))));
+      const auto* const from = first + element * static_cast<std::int64_t>(sizeof(From));
+      // NOLINTNEXTLINE(bugprone-signed-char-misuse): an i8 element is a number, not a character
+      to[done++] = static_cast<To>(load<From>(from));
     }
     for (int axis = static_cast<int>(rank) - 2; axis >= 0; --axis) {
       std::int64_t& place = index[static_cast<std::size_t>(axis)];

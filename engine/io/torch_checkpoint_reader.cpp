@@ -103,6 +103,7 @@ class TensorParser {
     check_input(node.is(Kind::kTuple), "{}: tensor {} has a {} that is not a tuple", file(), name_,
                 what);
     std::vector<std::int64_t> numbers;
+    numbers.reserve(node.items.size());
     for (const PickleNode* item : node.items) numbers.push_back(whole_number(*item, what));
     return numbers;
   }
@@ -112,9 +113,10 @@ class TensorParser {
   void check_view(const ArchiveEntry& entry, const View& view, std::int64_t elements) const {
     require(entry.shape.size() == view.strides.size(), "a tensor with as many strides as sizes");
     const auto count = element_count(entry.shape);
-    check_input(count && *count <= elements,
-                "{}: tensor {} of size [{}] is larger than its storage of {} elements", file(),
-                name_, fmt::join(entry.shape, ", "), elements);
+    if (!count || *count > elements)
+      fail(ErrorKind::kBadInput,
+           "{}: tensor {} of size [{}] is larger than its storage of {} elements", file(), name_,
+           fmt::join(entry.shape, ", "), elements);
     if (*count == 0) return;
     std::int64_t last = view.offset;
     bool overflows = false;
@@ -150,7 +152,7 @@ void refuse_legacy(const std::filesystem::path& path) {
       path.string());
 }
 
-class TorchCheckpoint : public TensorArchive {
+class TorchCheckpoint final : public TensorArchive {
  public:
   explicit TorchCheckpoint(const std::filesystem::path& path) : zip_(path) {
     const std::string stem = find_stem();
