@@ -269,41 +269,50 @@ void translate_object(Translator& t, const Instruction& instruction, const Match
   operation.handler = announce_object;
 }
 
+const std::string kType = ".(b8|u8|s8|b16|u16|s16|b32|u32|s32|f32|b64|u64|s64|f64)";
+const std::string kTail = "[.v2|.v4]" + kType;
+const std::string kScope = "(.cta|.cluster|.gpu|.sys)";
+const std::string kHints =
+    "[.L1::evict_normal|.L1::evict_unchanged|.L1::evict_first|.L1::evict_last|.L1::no_allocate]"
+    "[.L2::cache_hint]";
+
+void add_loads(OpcodeTable& table) {
+  const std::string prefetch = "[.L2::64B|.L2::128B|.L2::256B]";
+  const std::string plain =
+      "ld[.weak][][.global|.shared|.shared::cta|.shared::cluster|.local|"
+      ".const|.param|.param::entry|.param::func]";
+  const std::string cached = "(.ca|.cg|.cs|.lu|.cv)[.L2::cache_hint]";
+  table.add(plain + kHints + prefetch + kTail, &translate_plain<true>);
+  table.add(plain + cached + prefetch + kTail, &translate_plain<true>);
+  table.add("ld(.volatile)[][.global|.shared|.shared::cta|.local][][]" + prefetch + kTail,
+            &translate_plain<true>);
+  table.add("ld(.relaxed|.acquire)" + kScope + "[.global|.shared|.shared::cta]" + kHints +
+                prefetch + kTail,
+            &translate_plain<true>);
+  table.add("ld[][](.global).nc" + kHints + prefetch + kTail, &translate_plain<true>);
+  table.add("ld[][](.global)(.ca|.cg|.cs).nc[.L2::cache_hint]" + prefetch + kTail,
+            &translate_plain<true>);
+  table.add("ldu[][](.global)[][][]" + kTail, &translate_plain<true>);
+}
+
+void add_stores(OpcodeTable& table) {
+  const std::string plain =
+      "st[.weak][][.global|.shared|.shared::cta|.shared::cluster|.local|"
+      ".param|.param::func]";
+  table.add(plain + kHints + "[]" + kTail, &translate_plain<false>);
+  table.add(plain + "(.wb|.cg|.cs|.wt)[.L2::cache_hint][]" + kTail, &translate_plain<false>);
+  table.add("st(.volatile)[][.global|.shared|.shared::cta|.local][][][]" + kTail,
+            &translate_plain<false>);
+  table.add(
+      "st(.relaxed|.release)" + kScope + "[.global|.shared|.shared::cta]" + kHints + "[]" + kTail,
+      &translate_plain<false>);
+}
+
 }  // namespace
 
 void add_memory_operations(OpcodeTable& table) {
-  const std::string type = ".(b8|u8|s8|b16|u16|s16|b32|u32|s32|f32|b64|u64|s64|f64)";
-  const std::string scope = "(.cta|.cluster|.gpu|.sys)";
-  const std::string eviction =
-      "[.L1::evict_normal|.L1::evict_unchanged|.L1::evict_first|.L1::evict_last|.L1::no_allocate]";
-  const std::string prefetch = "[.L2::64B|.L2::128B|.L2::256B]";
-  const std::string hints = eviction + "[.L2::cache_hint]";
-  const std::string tail = "[.v2|.v4]" + type;
-  const std::string load_space =
-      "[.global|.shared|.shared::cta|.shared::cluster|.local|.const|.param|.param::entry|.param::"
-      "func]";
-  table.add("ld[.weak][]" + load_space + hints + prefetch + tail, &translate_plain<true>);
-  table.add("ld[.weak][]" + load_space + "(.ca|.cg|.cs|.lu|.cv)[.L2::cache_hint]" + prefetch + tail,
-            &translate_plain<true>);
-  table.add("ld(.volatile)[][.global|.shared|.shared::cta|.local][][]" + prefetch + tail,
-            &translate_plain<true>);
-  table.add(
-      "ld(.relaxed|.acquire)" + scope + "[.global|.shared|.shared::cta]" + hints + prefetch + tail,
-      &translate_plain<true>);
-  table.add("ld[][](.global).nc" + hints + prefetch + tail, &translate_plain<true>);
-  table.add("ld[][](.global)(.ca|.cg|.cs).nc[.L2::cache_hint]" + prefetch + tail,
-            &translate_plain<true>);
-  table.add("ldu[][](.global)[][][]" + tail, &translate_plain<true>);
-  const std::string store_space =
-      "[.global|.shared|.shared::cta|.shared::cluster|.local|.param|.param::func]";
-  table.add("st[.weak][]" + store_space + hints + "[]" + tail, &translate_plain<false>);
-  table.add("st[.weak][]" + store_space + "(.wb|.cg|.cs|.wt)[.L2::cache_hint][]" + tail,
-            &translate_plain<false>);
-  table.add("st(.volatile)[][.global|.shared|.shared::cta|.local][][][]" + tail,
-            &translate_plain<false>);
-  table.add(
-      "st(.relaxed|.release)" + scope + "[.global|.shared|.shared::cta]" + hints + "[]" + tail,
-      &translate_plain<false>);
+  add_loads(table);
+  add_stores(table);
   table.add("prefetch[.global|.local](.L1|.L2)", &translate_nothing);
   table.add("prefetch.global(.L2::evict_last|.L2::evict_normal)", &translate_nothing);
   table.add("prefetchu.L1", &translate_nothing);

@@ -11,10 +11,6 @@ __global__ void large() {
   words[threadIdx.x] = static_cast<int>(threadIdx.x);
 }
 
-cudaError_t take_error() {
-  return cudaGetLastError();
-}
-
 }  // namespace
 
 cudaError_t launch_plain(unsigned blocks, unsigned threads, std::size_t dynamic_shared_bytes) {
