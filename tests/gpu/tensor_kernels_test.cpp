@@ -77,6 +77,30 @@ TEST(TensorKernels, ProductOfMnMajorOperandsAndOfRegisters) {
   }
 }
 
+TEST(TensorKernels, ProductsThroughEverySwizzle) {
+  const std::vector<std::uint16_t> a = normal_bf16(64 * 64, 18), b = normal_bf16(64 * 64, 19);
+  std::vector<std::uint16_t> b_turned(b.size());
+  for (std::size_t i = 0; i < b.size(); ++i) b_turned[i % 64 * 64 + i / 64] = b[i];
+  DeviceArray<std::uint16_t> device_a(a), device_b(b);
+  const auto map_of = [](DeviceArray<std::uint16_t>& matrix, int span, CUtensorMapSwizzle swizzle) {
+    return tensor_map({.data = matrix.data(),
+                       .sizes = {64, 64},
+                       .strides = {128},
+                       .box = {static_cast<cuuint32_t>(span / 2), 64}},
+                      swizzle);
+  };
+  for (const auto& [span, swizzle] :
+       {std::pair{128, CU_TENSOR_MAP_SWIZZLE_128B}, std::pair{64, CU_TENSOR_MAP_SWIZZLE_64B},
+        std::pair{32, CU_TENSOR_MAP_SWIZZLE_32B}}) {
+    DeviceArray<float> c(64 * 64, NAN);
+    ASSERT_EQ(gpu_tests::swizzled_product(span, map_of(device_a, span, swizzle),
+                                          map_of(device_b, span, swizzle), c.data()),
+              cudaSuccess);
+    EXPECT_LT(largest_difference(c.host(), product_of(a, b_turned, 64, 64, 64)), 1e-4)
+        << "swizzle of " << span;
+  }
+}
+
 TEST(TensorKernels, WarpgroupProductInTf32) {
   const std::vector<float> a = normal_floats(64 * 8, 12), b = normal_floats(16 * 8, 13);
   DeviceArray<float> device_a(a), device_b(b), c(64 * 16, NAN);

@@ -170,7 +170,57 @@ __global__ void __launch_bounds__(128) tf32_kernel(const float* a, const float* 
         sums[i];
 }
 
+// Tiles of 64 x 64 as TMA lays them with each swizzle: boxes of 64 rows of `kSpan` bytes, one after
+// the other. a is K-major, b is N-major.
+template <int kSpan>
+__global__ void __launch_bounds__(128)
+    swizzled_kernel(const __grid_constant__ CUtensorMap a, const __grid_constant__ CUtensorMap b,
+                    float* c) {
+  constexpr int kElements = kSpan / 2;
+  constexpr int kBoxBytes = 64 * kSpan;
+  constexpr std::uint64_t kSwizzle = kSpan == 128 ? 1 : kSpan == 64 ? 2 : 3;
+  __shared__ __align__(1024) unsigned char a_tile[64 * 128];
+  __shared__ __align__(1024) unsigned char b_tile[64 * 128];
+  __shared__ std::uint64_t loaded;
+  const int thread = static_cast<int>(threadIdx.x);
+  if (thread == 0) {
+    mbarrier_init(&loaded, 1);
+    mbarrier_expect(&loaded, sizeof(a_tile) + sizeof(b_tile));
+    for (int box = 0; box < 128 / kSpan; ++box) {
+      tensor_load(a_tile + box * kBoxBytes, &a, &loaded, box * kElements, 0);
+      tensor_load(b_tile + box * kBoxBytes, &b, &loaded, box * kElements, 0);
+    }
+  }
+  __syncthreads();
+  mbarrier_wait(&loaded, 0);
+  float sums[32];
+  wgmma_fence();
+#pragma unroll
+  for (int k = 0; k < 64; k += 16) {
+    const unsigned char* const a_start = a_tile + k / kElements * kBoxBytes + k % kElements * 2;
+    wgmma_64x64_rows(sums, plain_descriptor(a_start, 16, 8 * kSpan) | kSwizzle << 62,
+                     plain_descriptor(b_tile + k * kSpan, kBoxBytes, 8 * kSpan) | kSwizzle << 62,
+                     k != 0);
+  }
+  wgmma_commit();
+  wgmma_wait();
+  const int row = thread / 32 * 16 + thread % 32 / 4;
+#pragma unroll
+  for (int i = 0; i < 32; ++i)
+    c[(row + i / 2 % 2 * 8) * 64 + thread % 4 * 2 + i / 4 * 8 + i % 2] = sums[i];
+}
+
 }  // namespace
+
+cudaError_t swizzled_product(int span, const CUtensorMap& a, const CUtensorMap& b, float* c) {
+  if (span == 128)
+    swizzled_kernel<128><<<1, 128>>>(a, b, c);
+  else if (span == 64)
+    swizzled_kernel<64><<<1, 128>>>(a, b, c);
+  else
+    swizzled_kernel<32><<<1, 128>>>(a, b, c);
+  return cudaGetLastError();
+}
 
 cudaError_t warpgroup_product(WarpgroupBug bug, const WarpgroupProductArgs& args) {
   switch (bug) {

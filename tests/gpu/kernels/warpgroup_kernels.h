@@ -46,6 +46,10 @@ cudaError_t generic_product(GenericBug bug, bool a_in_registers, const std::uint
 // The same in tf32: c[64, 16] = a[64, 8] * b[16, 8]^T, K-major without a swizzle.
 cudaError_t generic_product_tf32(const float* a, const float* b, float* c);
 
+// c[64, 64] = a[64, 64] * b[64, 64], bf16, loaded by TMA with a swizzle of 128, 64 or 32 bytes:
+// boxes of 64 rows of that many bytes.
+cudaError_t swizzled_product(int span, const CUtensorMap& a, const CUtensorMap& b, float* c);
+
 enum class CopyBug {
   kNone,
   kNoProxyFence,    // a bulk store of what st.shared wrote, without fence.proxy.async
