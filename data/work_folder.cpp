@@ -73,6 +73,7 @@ void WorkFolder::take_up() {
     const json kept = json::parse(read_text(file), nullptr, /*allow_exceptions=*/false);
     if (kept.is_object() && kept.contains("state") && kept.value("job", json()) == job_) {
       remove_staged(path_);
+      remove_staged(output());
       state_ = kept["state"];
       return;
     }

@@ -32,6 +32,7 @@ TEST(WorkFolder, IsTakenUpByTheSameJobAndBecomesTheTarget) {
   leave_behind(folder / "out", kJob, {{"done", 3}});
   EXPECT_FALSE(fs::exists(folder / "out"));
   ASSERT_TRUE(fs::exists(folder / "out.partial/output/a"));
+  std::ofstream(staging_path(folder / "out.partial/output/b")) << "cut short";
   {
     WorkFolder work(folder / "out/", false, kJob);
     EXPECT_EQ(work.state(), (json{{"done", 3}}));
@@ -40,6 +41,7 @@ TEST(WorkFolder, IsTakenUpByTheSameJobAndBecomesTheTarget) {
   }
   EXPECT_TRUE(fs::exists(folder / "out/a"));
   EXPECT_EQ(read_text(folder / "out/b"), "whole");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder / "out"), fs::directory_iterator()), 2);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 1);
 }
 

@@ -125,6 +125,7 @@ class PreparationFaults : public ::testing::Test {
                     const Undisturbed& expected, int& struck, int& continued) const {
     const fs::path out = folder_ / "out";
     fs::remove_all(out);
+    fs::remove_all(path("out.partial"));
     std::string story;
     for (int attempt = 0; attempt < 3 && !fs::exists(out); ++attempt) {
       const Fault fault = attempt < 2 ? fault_of(kind, random, expected) : Fault{};

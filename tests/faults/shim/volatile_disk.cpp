@@ -128,6 +128,7 @@ std::shared_ptr<void> VolatileDisk::keep(const Place& place) {
   static int count = 0;
   syscall(SYS_mkdirat, AT_FDCWD, kept.c_str(), 0777);
   auto file = std::make_shared<KeptFile>(kept + "/" + std::to_string(count++));
+  syscall(SYS_unlinkat, AT_FDCWD, file->path.c_str(), 0);  // of a process that was killed
   const long linked = syscall(SYS_linkat, place.folder->value(), place.name.c_str(), AT_FDCWD,
                               file->path.c_str(), 0);
   return linked == 0 ? file : nullptr;
