@@ -36,6 +36,8 @@ class Tensor {
   }
 
   bool defined() const { return storage_ != nullptr; }
+  // Whether no other Tensor shares its memory.
+  bool unique() const { return storage_.use_count() == 1; }
   const Shape& shape() const { return shape_; }
   std::int64_t numel() const { return shape_.numel(); }
   std::size_t bytes() const { return static_cast<std::size_t>(numel()) * size_of(dtype_); }

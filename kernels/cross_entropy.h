@@ -29,7 +29,7 @@ struct CrossEntropyBackwardArgs {
   const std::int32_t* labels;  // [rows]
   const void* maxima;          // wide [rows]
   const void* log_sums;        // wide [rows]
-  Gradient dlogits;            // [rows, columns]
+  Gradient dlogits;            // [rows, columns]; may be the logits
   std::int64_t rows, columns;
   DType dtype;
 };

@@ -100,6 +100,14 @@ kernels::Gradient Grads::want(int input, DType dtype) {
   return {source->gradient.data(), !first};
 }
 
+kernels::Gradient Grads::want_in_place(int input, const Tensor& value) {
+  Node* source = node_.inputs[static_cast<std::size_t>(input)].get();
+  if (!source || source->touched || !value.unique()) return want(input, value.dtype());
+  source->gradient = value;
+  source->touched = true;
+  return {source->gradient.data(), false};
+}
+
 namespace {
 
 // Every node the loss depends on, later ops first: ops are numbered as they run, so descending

@@ -19,6 +19,10 @@ class Grads {
   // Ask once per input; write what you asked for. `dtype` is the dtype of the op for activations,
   // and accumulation_type of it for parameters (weights, biases, tables).
   kernels::Gradient want(int input, DType dtype);
+  // The same of an input whose value the op saved and reads for the last time while it writes the
+  // gradient: element by element into `value`'s own memory, unless somebody else still has it or
+  // there is something to add to.
+  kernels::Gradient want_in_place(int input, const Tensor& value);
 
  private:
   Node& node_;

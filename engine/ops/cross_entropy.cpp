@@ -42,7 +42,8 @@ Var cross_entropy(const Var& logits, const Tensor& labels) {
   return Var::record(
       "cross_entropy", loss, {logits},
       [logits_in, labels, maxima, log_sums](const Tensor& dy, Grads& grads) {
-        const kernels::Gradient dlogits = grads.want(0, logits_in.dtype());
+        // The logits are the largest activation of a step: their gradient takes their place.
+        const kernels::Gradient dlogits = grads.want_in_place(0, logits_in);
         if (!dlogits.data) return;
         kernels::launch(
             kernels::CrossEntropyBackwardArgs{.dloss = dy.data(),

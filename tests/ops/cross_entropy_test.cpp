@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "engine/memory/allocator.h"
 #include "engine/ops.h"
 #include "tests/testing/op_case.h"
 
@@ -61,6 +63,31 @@ TEST(CrossEntropy, IgnoredRowsGiveNoLossAndNoGradient) {
   EXPECT_EQ(loss.value().host<float>()[0], 0);
   backward(loss, Tensor::from(std::vector<float>{1}));
   for (const float g : gradient.host<float>()) EXPECT_EQ(g, 0);
+}
+
+// The gradient of a weight through logits that only the loss has, and through logits that the
+// caller keeps.
+TEST(CrossEntropy, GradientTakesTheLogitsPlaceOnlyWhereNobodyElseHasThem) {
+  const Tensor labels = labels_for(6, 40);
+  const Var x(random_f64({6, 3}, 1));
+  const auto gradient_through = [&](bool keep) {
+    Tensor gradient = Tensor::zeros({40, 3}, DType::kF64, Device::cpu());
+    Var logits = linear(x, Var::parameter(random_f64({40, 3}, 2), gradient), Var());
+    const Tensor kept = keep ? logits.value() : Tensor();
+    const Tensor before = logits.value().clone();
+    const Var loss = cross_entropy(logits, labels);
+    logits = Var();
+    CountingAllocator counting(allocator(Device::cpu()));
+    const AllocatorScope scope(Device::cpu(), counting);
+    backward(loss, Tensor::from(std::vector<double>{1}));
+    EXPECT_EQ(counting.stats().peak_bytes >= before.bytes(), keep);
+    if (keep) {
+      EXPECT_TRUE(std::ranges::equal(kept.host<double>(), before.host<double>()));
+    }
+    return gradient;
+  };
+  const Tensor in_place = gradient_through(false), apart = gradient_through(true);
+  EXPECT_TRUE(std::ranges::equal(in_place.host<double>(), apart.host<double>()));
 }
 
 TEST(CrossEntropy, NoRowsCostNothing) {
