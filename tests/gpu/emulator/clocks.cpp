@@ -108,14 +108,19 @@ void BlockClocks::release(ThreadId thread, SyncClock& clock) {
 }
 
 void BlockClocks::acquire(ThreadId thread, const SyncClock& clock) {
-  if (clock.knowledge == nullptr || clock.knowledge == knowledge_[thread]) return;
-  if (knowledge_[thread] == nullptr) {
-    knowledge_[thread] = clock.knowledge;
+  std::shared_ptr<const Knowledge>& own = knowledge_[thread];
+  if (clock.knowledge == nullptr || clock.knowledge == own) return;
+  if (own == nullptr) {
+    own = clock.knowledge;
     return;
   }
-  auto merged = std::make_shared<Knowledge>(*knowledge_[thread]);
-  merged->merge(*clock.knowledge);
-  knowledge_[thread] = std::move(merged);
+  // The lanes of a warp mostly know the same and wait for the same: they go on sharing it.
+  if (own != last_acquired_.own || clock.knowledge != last_acquired_.clock) {
+    auto merged = std::make_shared<Knowledge>(*own);
+    merged->merge(*clock.knowledge);
+    last_acquired_ = {.own = own, .clock = clock.knowledge, .merged = std::move(merged)};
+  }
+  own = last_acquired_.merged;
 }
 
 Time BlockClocks::act(ThreadId actor, SyncClock& clock) {

@@ -115,12 +115,18 @@ class BlockClocks {
   void settle(std::shared_ptr<Knowledge>& knowledge);
   void publish(Knowledge& knowledge, View view, std::uint32_t warp, LaneMask lanes) const;
 
+  // What one thread knew, what it acquired, and both together.
+  struct Acquisition {
+    std::shared_ptr<const Knowledge> own, clock, merged;
+  };
+
   std::uint32_t threads_;
   Time start_;
   Time time_;
   Time settled_;
   std::vector<Time> present_;
   std::vector<std::shared_ptr<const Knowledge>> knowledge_;
+  Acquisition last_acquired_;
 };
 
 }  // namespace lodestone::ptx
