@@ -37,7 +37,7 @@ constexpr const char* kSample = R"(
   @!%p1 bra $L__BB0_2;
   { .reg .b32 %r1; LAB: mov.u32 %r1, -7; bra LAB; }
   { LAB: mov.b64 {%r1, _}, %rd1; bra LAB; }
-  // emu.object %r1, 64
+  mov.b64 %rd2, {%r1, 64};
 $L__BB0_2:
   shfl.sync.idx.b32 %r2|%p2, %r1, 0, 31, -1;
   cp.async.bulk.tensor.2d.shared::cluster.global [%r1], [%rd1, {%r2, %r3}], [dynamic];
@@ -79,7 +79,7 @@ TEST(Parser, NamesBelongToTheirBraces) {
   EXPECT_EQ(code[4].operands[0].index, 3u);
   EXPECT_EQ(code[6].operands[0].index, 5u);
   EXPECT_EQ(code[3].operands[1].bits, static_cast<std::uint64_t>(-7));
-  EXPECT_EQ(code[7].opcode, "emu.object");
+  EXPECT_EQ(code[7].operands[1].kind, Operand::Kind::kVector);
   EXPECT_EQ(code[8].operands[0].kind, Operand::Kind::kPair);
   EXPECT_EQ(code[9].operands[1].elements[1].elements.size(), 2u);
 }

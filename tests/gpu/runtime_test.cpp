@@ -86,6 +86,15 @@ TEST_F(Runtime, AssertionsAndStraysAreFindings) {
   EXPECT_FALSE(ptx::take_finding());
 }
 
+TEST_F(Runtime, BuffersWithinDynamicSharedMemoryAreObjectsOnceAnnounced) {
+  EXPECT_EQ(launch_carved(8, 7), cudaSuccess);
+  EXPECT_EQ(launch_carved(8, 8), cudaErrorIllegalAddress);  // the gap between them
+  const auto finding = ptx::take_finding();
+  ASSERT_TRUE(finding);
+  EXPECT_THAT(finding->message, HasSubstr("32 bytes past the start of an object of 32 bytes"));
+  EXPECT_EQ(launch_carved(8, 9), cudaSuccess);  // the second one
+}
+
 TEST_F(Runtime, CopiesStayWithinAllocations) {
   DeviceArray<int> array(4, 5);
   std::vector<int> host(8);

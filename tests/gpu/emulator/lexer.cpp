@@ -16,49 +16,29 @@ bool is_word(char c) {
   return is_letter(c) || is_digit(c) || c == '_' || c == '$' || c == '%' || c == '.';
 }
 
-constexpr std::string_view kMessage = "emu.";
-
 }  // namespace
 
 void Lexer::advance() {
-  if (skip_blank()) {
-    token_ = {Token::Kind::kSign, ";", line_ - 1};  // a message ended with its line
-    token_begin_ = at_;
-    return;
-  }
+  skip_blank();
   token_begin_ = at_;
   token_ = scan();
 }
 
-// True when a line that held a message to the instrument has ended.
-bool Lexer::skip_blank() {
+void Lexer::skip_blank() {
   while (at_ < text_.size()) {
     const char c = look();
-    if (c == '\n') {
-      ++line_;
-      ++at_;
-      if (in_message_) {
-        in_message_ = false;
-        return true;
-      }
-    } else if (c == ' ' || c == '\t' || c == '\r') {
+    if (c == '\n') ++line_;
+    if (c == '\n' || c == ' ' || c == '\t' || c == '\r') {
       ++at_;
     } else if (!skip_comment()) {
-      return false;
+      return;
     }
   }
-  return false;
 }
 
 bool Lexer::skip_comment() {
   if (look() != '/') return false;
   if (look(1) == '/') {
-    const std::size_t content = text_.find_first_not_of(" \t", at_ + 2);
-    if (content != std::string_view::npos && text_.substr(content).starts_with(kMessage)) {
-      at_ = content;
-      in_message_ = true;
-      return false;
-    }
     at_ = std::min(text_.find('\n', at_), text_.size());
     return true;
   }

@@ -15,7 +15,6 @@ struct Token {
   bool is(std::string_view word) const { return kind != Kind::kString && text == word; }
 };
 
-// A comment that begins with "emu." is a message to the instrument: its words are an instruction.
 class Lexer {
  public:
   explicit Lexer(std::string_view text) : text_(text) { advance(); }
@@ -36,7 +35,7 @@ class Lexer {
 
  private:
   void advance();
-  bool skip_blank();
+  void skip_blank();
   bool skip_comment();
   Token scan();
   Token scan_word();
@@ -53,7 +52,6 @@ class Lexer {
   std::size_t at_ = 0;
   std::size_t token_begin_ = 0;
   std::uint32_t line_ = 1;
-  bool in_message_ = false;  // inside of an "emu." comment, which ends with its line
   Token token_;
 };
 

@@ -252,23 +252,6 @@ void translate_policy(Translator& t, const Instruction& instruction, const Match
   };
 }
 
-// "emu.object ADDRESS, BYTES": a buffer within dynamic shared memory.
-void announce_object(Warp& warp, const Operation& operation, LaneMask mask) {
-  const U32* address = warp.lanes<U32>(operation.registers[0]);
-  const U32* bytes = warp.lanes<U32>(operation.registers[1]);
-  visit_lanes(mask, [&](U32 lane) {
-    warp.block().announce_shared_object({address[lane], bytes[lane]});
-  });
-}
-
-void translate_object(Translator& t, const Instruction& instruction, const Match& /*match*/,
-                      Operation& operation) {
-  t.expect_operands(2);
-  operation.registers[0] = t.source(instruction.operands[0], 32);
-  operation.registers[1] = t.source(instruction.operands[1], 32);
-  operation.handler = announce_object;
-}
-
 const std::string kType = ".(b8|u8|s8|b16|u16|s16|b32|u32|s32|f32|b64|u64|s64|f64)";
 const std::string kTail = "[.v2|.v4]" + kType;
 const std::string kScope = "(.cta|.cluster|.gpu|.sys)";
@@ -320,7 +303,6 @@ void add_memory_operations(OpcodeTable& table) {
       "createpolicy.fractional(.L2::evict_last|.L2::evict_normal|.L2::evict_first|"
       ".L2::evict_unchanged).b64",
       &translate_policy);
-  table.add("emu.object", &translate_object);
 }
 
 }  // namespace lodestone::ptx

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "tests/gpu/emulator/block.h"
 #include "tests/gpu/emulator/lanes.h"
 #include "tests/gpu/emulator/memory.h"
 #include "tests/gpu/emulator/parser.h"
@@ -65,6 +66,15 @@ void pack(Warp& warp, const Operation& operation, LaneMask mask) {
   }
 }
 
+// mov.b64 emu_object, {ADDRESS, BYTES}: a message to the instrument, dead code to the device.
+void announce_object(Warp& warp, const Operation& operation, LaneMask mask) {
+  const U32* address = warp.lanes<U32>(warp.list(operation)[0]);
+  const U32* bytes = warp.lanes<U32>(warp.list(operation)[1]);
+  for_lanes(mask, [&](U32 lane) {
+    warp.block().announce_shared_object({address[lane], bytes[lane]});
+  });
+}
+
 void translate_parts(Translator& t, const Instruction& instruction, U32 bits,
                      Operation& operation) {
   const bool unpacks = instruction.operands[0].kind == Operand::Kind::kVector;
@@ -80,6 +90,10 @@ void translate_parts(Translator& t, const Instruction& instruction, U32 bits,
   operation.list_size = count;
   operation.registers[unpacks ? 1 : 0] = unpacks ? t.source(instruction.operands[1], bits)
                                                  : t.destination(instruction.operands[0], bits);
+  if (!unpacks && bits == 64 && count == 2 && instruction.operands[0].name == "emu_object") {
+    operation.handler = announce_object;
+    return;
+  }
   switch (part_bits) {
     case 8:
       operation.handler = unpacks ? unpack<U8> : pack<U8>;

@@ -11,6 +11,21 @@ __global__ void large() {
   words[threadIdx.x] = static_cast<int>(threadIdx.x);
 }
 
+__device__ void announce(const int* buffer, int bytes) {
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(buffer));
+  asm volatile("{ .reg .b64 emu_object; mov.b64 emu_object, {%0, %1}; }" ::"r"(address),
+               "r"(bytes));
+}
+
+__global__ void carved(int words, int index) {
+  extern __shared__ int memory[];
+  int* second = memory + words + 1;
+  announce(memory, 4 * words);
+  announce(second, 4 * words);
+  memory[index] = 1;
+  second[0] = 2;
+}
+
 }  // namespace
 
 cudaError_t launch_plain(unsigned blocks, unsigned threads, std::size_t dynamic_shared_bytes) {
@@ -33,6 +48,11 @@ cudaError_t allow_shared_memory(int bytes) {
 cudaError_t launch_large(std::size_t dynamic_shared_bytes) {
   large<<<1, 32, dynamic_shared_bytes>>>();
   return cudaGetLastError();
+}
+
+cudaError_t launch_carved(int words, int index) {
+  carved<<<1, 1, static_cast<std::size_t>(2 * words + 1) * sizeof(int)>>>(words, index);
+  return cudaDeviceSynchronize();
 }
 
 int blocks_of_bounded(int threads, std::size_t dynamic_shared_bytes) {
