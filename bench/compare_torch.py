@@ -10,7 +10,8 @@ rounds. A training step is forward, backward, clipping and AdamW on both sides; 
 neither. PyTorch computes one cell at a time and updates once a step: more do not fit in memory. Its
 allocator is tuned, for without that much of its time is page faults; the untuned row is measured once.
 
-Needs h5py and numpy, and torch in --python.
+Needs h5py and numpy, and torch in --python. Debian's torch multiplies with whatever libblas.so.3 there
+is, and the reference BLAS is fifty times slower: install libopenblas0-openmp. What it reaches is printed.
 """
 
 import argparse
@@ -227,7 +228,9 @@ def main():
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lodestone-torch-") as folder:
         comparison = Comparison(given, folder)
-        result = {"model": comparison.make_model(), "threads": given.threads, "shape": given.shape, "cases": {}}
+        made = comparison.make_model()
+        say(f"torch {made['torch']} multiplies at {made['product_gflops']:.0f} GFLOP/s")
+        result = {"model": made, "threads": given.threads, "shape": given.shape, "cases": {}}
         for case in given.case or ("full", "mix", "embed"):
             result["cases"][case] = comparison.case(case)
             print(table(case, result["cases"][case]), flush=True)

@@ -116,6 +116,17 @@ def embed(model, batch, cells, steps):
     return {"seconds": statistics.median(seconds[1:])}
 
 
+def product_gflops():
+    """The best rate of a product of the base model: a reference BLAS shows at once."""
+    x, weight = torch.ones(2048, 768), torch.ones(3072, 768)
+    seconds = []
+    for _ in range(10):
+        start = time.perf_counter()
+        F.linear(x, weight)
+        seconds.append(time.perf_counter() - start)
+    return 2e-9 * 2048 * 768 * 3072 / min(seconds)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=("make", "losses", "train", "embed"))
@@ -134,7 +145,9 @@ def main():
             result = losses(model, batch, given.cells)
         else:
             result = {"train": train, "embed": embed}[given.task](model, batch, given.cells, given.steps)
-    result.update(torch=torch.__version__, threads=torch.get_num_threads())
+    result.update(
+        torch=torch.__version__, threads=torch.get_num_threads(), product_gflops=product_gflops()
+    )
     print(json.dumps(result))
 
 
