@@ -120,8 +120,10 @@ std::vector<Finding> room_findings(const std::string& folder) {
 std::optional<fs::path> find_library(std::initializer_list<const char*> names) {
   std::vector<fs::path> folders = {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
                                    "/usr/lib64", "/usr/local/lib", "/usr/local/cuda/lib64"};
-  std::istringstream extra(std::getenv("LD_LIBRARY_PATH") ? std::getenv("LD_LIBRARY_PATH") : "");
-  for (std::string folder; std::getline(extra, folder, ':');) folders.emplace_back(folder);
+  if (const char* extra = std::getenv("LD_LIBRARY_PATH")) {
+    std::istringstream text(extra);
+    for (std::string folder; std::getline(text, folder, ':');) folders.emplace_back(folder);
+  }
   for (const fs::path& folder : folders)
     for (const char* name : names)
       if (std::error_code error; fs::exists(folder / name, error)) return folder / name;

@@ -72,6 +72,7 @@ void evaluate_embedding_files(const EmbeddingSettings& settings, Run& run) {
   const auto model = load_model(settings.model, DType::kF32);
   const Vocabulary vocabulary = model_vocabulary(*model, settings.model, settings.vocab);
   std::vector<std::unique_ptr<CellSource>> files;
+  files.reserve(settings.files.size());
   for (const std::string& file : settings.files)
     files.push_back(open_cells(file, {.allow_noninteger = settings.allow_noninteger}));
   const auto scores = evaluate_embedding(*model, vocabulary, files, settings.evaluation);
