@@ -2,37 +2,47 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
+#include <thread>
 
 namespace lodestone::tools {
 
 namespace {
 
 std::atomic<bool> requested{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may set it");
 
-extern "C" void note_signal(int /*signal*/) {
-  requested.store(true, std::memory_order_relaxed);
+[[noreturn]] void end_by(int signal, const sigset_t& signals) {
+  std::signal(signal, SIG_DFL);
+  ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  std::raise(signal);
+  std::_Exit(128 + signal);  // not reached: the default is to end
 }
 
-void install(int signal, int flags) {
-  struct sigaction action {};
-  action.sa_handler = note_signal;
-  action.sa_flags = SA_RESTART | flags;
-  ::sigemptyset(&action.sa_mask);
-  ::sigaction(signal, &action, nullptr);
+void wait_for_signals(const sigset_t& signals) {
+  for (bool told = false;;) {
+    int signal = 0;
+    if (::sigwait(&signals, &signal) != 0) continue;
+    if (told && signal != SIGUSR1) end_by(signal, signals);
+    told = told || signal != SIGUSR1;
+    requested = true;
+  }
 }
 
 }  // namespace
 
+// Not by a handler: it would run on the stack of whatever thread the signal meets, and oneDNN's
+// kernels keep data where the stack pointer says there is room (measured: the heap is destroyed).
+// Threads inherit that the signals are blocked.
 void install_stop_signals() {
-  const int once = static_cast<int>(SA_RESETHAND);
-  install(SIGTERM, once);
-  install(SIGINT, once);
-  install(SIGUSR1, 0);
+  sigset_t signals{};
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) ::sigaddset(&signals, signal);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([signals] { wait_for_signals(signals); }).detach();
 }
 
 bool stop_requested() {
-  return requested.load(std::memory_order_relaxed);
+  return requested;
 }
 
 }  // namespace lodestone::tools
