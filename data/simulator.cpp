@@ -169,7 +169,7 @@ class SimulateJob {
 bool SimulateJob::is_finished(const std::string& species) const {
   const json finished = work_.state().value("finished", json::object());
   return finished.contains(species) && fs::exists(cells_path(species)) &&
-         hash_file(cells_path(species)) == finished[species]["hash"];
+         finished[species]["hash"] == hash_file(cells_path(species));
 }
 
 void SimulateJob::make_species(const SimulatedGenome& genome, const SimulatedCellTable& table) {

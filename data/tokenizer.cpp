@@ -136,7 +136,7 @@ void TokenizeJob::say_what_is_done() const {
 QualityControl TokenizeJob::quality_of(std::size_t index, const GeneMapping& mapping) {
   const fs::path kept = work_.path() / fmt::format("quality-{:05}.h5", index);
   if (const json& known = work_.state(); index < known.value("quality", json::array()).size()) {
-    if (fs::exists(kept) && hash_file(kept) == known["quality"][index]) return load_quality(kept);
+    if (fs::exists(kept) && known["quality"][index] == hash_file(kept)) return load_quality(kept);
     work_.start_anew(kept.filename().string() + " was changed");
     for (std::size_t before = 0; before < index; ++before)
       quality_of(before, checked_[before].mapping);
@@ -185,7 +185,7 @@ void TokenizeJob::check_files() {
 void TokenizeJob::set_medians() {
   const fs::path kept = work_.output() / "vocab.json";
   json state = work_.state();
-  if (state.contains("medians") && fs::exists(kept) && hash_file(kept) == state["vocabulary"]) {
+  if (state.contains("medians") && fs::exists(kept) && state["vocabulary"] == hash_file(kept)) {
     if (fits_medians(vocabulary_, config_))
       for (const CheckedFile& file : checked_) passes_.advance(file.report.cells);
     vocabulary_ = Vocabulary::load(kept);
