@@ -152,8 +152,8 @@ class H5adSource : public CellSource {
     constexpr float kGreatest = std::numeric_limits<float>::max();
     bool clean = true;  // no way out of the loops: they take vectors
     for (std::size_t i = from + 1; i < to; ++i) clean &= block.genes[i - 1] < block.genes[i];
-    for (std::size_t i = from; i < to; ++i)
-      clean &= (block.counts[i] > 0) & (block.counts[i] <= kGreatest);
+    for (std::size_t i = from; i < to; ++i) clean &= block.counts[i] > 0;
+    for (std::size_t i = from; i < to; ++i) clean &= block.counts[i] <= kGreatest;
     if (allow_noninteger_) return clean;
     for (std::size_t i = from; i < to; ++i) clean &= block.counts[i] == std::floor(block.counts[i]);
     return clean;

@@ -103,6 +103,7 @@ void save_quality(const QualityControl& quality, const std::filesystem::path& pa
   hdf5::File file = hdf5::File::create(path);
   const auto cells = static_cast<std::int64_t>(quality.verdicts.size());
   std::vector<std::uint8_t> verdicts;
+  verdicts.reserve(quality.verdicts.size());
   for (const Verdict verdict : quality.verdicts)
     verdicts.push_back(static_cast<std::uint8_t>(verdict));
   file.create_numbers<std::uint8_t>("verdicts", {cells}, verdicts);

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "data/cell_labels.h"
@@ -99,8 +99,7 @@ class TokenizeJob {
   void check_files();
   void set_medians();
   TokenPlan plan() const;
-  bool take_up(std::optional<TokenDirectoryWriter>& writer,
-               const TokenDirectoryWriter::Options& options);
+  std::unique_ptr<TokenDirectoryWriter> take_up(const TokenDirectoryWriter::Options& options);
   void write_tokens();
   void write_file(CheckedFile& file, TokenDirectoryWriter& writer, BackgroundSaves& saves);
   std::uint64_t write_block(const CheckedFile& file, const CellTokenizer& tokenizer,
@@ -224,11 +223,11 @@ TokenPlan TokenizeJob::plan() const {
   return plan;
 }
 
-// Opens the shards of an earlier run, and checks that they hold what it kept account of.
-bool TokenizeJob::take_up(std::optional<TokenDirectoryWriter>& writer,
-                          const TokenDirectoryWriter::Options& options) {
+// The shards of an earlier run, if there are any and they hold what it kept account of.
+std::unique_ptr<TokenDirectoryWriter> TokenizeJob::take_up(
+    const TokenDirectoryWriter::Options& options) {
   const json& state = work_.state();
-  if (!state.contains("cells")) return false;
+  if (!state.contains("cells")) return nullptr;
   const auto cells = state["cells"].get<std::int64_t>();
   const auto digest = state["digest"].get<std::uint64_t>();
   std::int64_t kept = 0;
@@ -238,24 +237,25 @@ bool TokenizeJob::take_up(std::optional<TokenDirectoryWriter>& writer,
     kept += std::count(verdicts.begin(), verdicts.begin() + end, Verdict::kKept);
   }
   try {
-    writer.emplace(work_.output(), options, plan(), /*made=*/true);
+    auto writer =
+        std::make_unique<TokenDirectoryWriter>(work_.output(), options, plan(), /*made=*/true);
     if (writer->digest_of(kept) == digest) {
       done_cells_ = cells;
       done_digest_ = digest;
-      return true;
+      return writer;
     }
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kBadInput) throw;
   }
   log::warning("{}: its shards were changed; writes all tokens again", work_.path().string());
-  return false;
+  return nullptr;
 }
 
 void TokenizeJob::write_tokens() {
   const TokenDirectoryWriter::Options options{config_.cells_per_shard, config_.seed,
                                               vocabulary_.size()};
-  std::optional<TokenDirectoryWriter> writer;
-  if (!take_up(writer, options)) writer.emplace(work_.output(), options, plan());
+  auto writer = take_up(options);
+  if (!writer) writer = std::make_unique<TokenDirectoryWriter>(work_.output(), options, plan());
   {
     BackgroundSaves saves(work_, config_.save_cells, [&] { writer->sync(); });
     for (CheckedFile& file : checked_) write_file(file, *writer, saves);
