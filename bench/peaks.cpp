@@ -25,7 +25,9 @@ constexpr auto kLanes = static_cast<std::int64_t>(kVectorBytes / sizeof(float));
 constexpr std::size_t kSums = 12;
 
 double multiply_adds(std::int64_t rounds) {
-  std::array<Lanes, kSums> sums{};
+  std::array<Lanes, kSums> starts{};
+  for (Lanes& start : starts) asm volatile("" : "+m"(start));  // may differ, for all it is known
+  std::array<Lanes, kSums> sums = starts;
   Lanes factor = {}, term = {};
   for (std::int64_t i = 0; i < kLanes; ++i) {
     factor[i] = 0.5f;
@@ -35,7 +37,9 @@ double multiply_adds(std::int64_t rounds) {
     for (Lanes& sum : sums) sum = sum * factor + term;
     asm volatile("" : "+m"(factor), "+m"(term));  // rounds cannot be folded
   }
-  for (Lanes& sum : sums) asm volatile("" : "+m"(sum));  // nor left out
+  // Nor left out; a copy, so that the sums themselves may stay in registers.
+  std::array<Lanes, kSums> results = sums;
+  for (Lanes& result : results) asm volatile("" : "+m"(result));
   return static_cast<double>(rounds) * kSums * kLanes * 2;
 }
 
