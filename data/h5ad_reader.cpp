@@ -150,13 +150,17 @@ class H5adSource : public CellSource {
     const auto from = static_cast<std::size_t>(block.offsets[row]);
     const auto to = static_cast<std::size_t>(block.offsets[row + 1]);
     constexpr float kGreatest = std::numeric_limits<float>::max();
-    bool clean = true;  // no way out of the loops: they take vectors
-    for (std::size_t i = from + 1; i < to; ++i) clean &= block.genes[i - 1] < block.genes[i];
-    for (std::size_t i = from; i < to; ++i) clean &= block.counts[i] > 0;
-    for (std::size_t i = from; i < to; ++i) clean &= block.counts[i] <= kGreatest;
-    if (allow_noninteger_) return clean;
-    for (std::size_t i = from; i < to; ++i) clean &= block.counts[i] == std::floor(block.counts[i]);
-    return clean;
+    // Sums of integers without a way out of the loops: they take vectors.
+    std::int32_t faults = 0;
+    for (std::size_t i = from + 1; i < to; ++i)
+      faults += static_cast<std::int32_t>(block.genes[i - 1] >= block.genes[i]);
+    for (std::size_t i = from; i < to; ++i) {
+      const float count = block.counts[i];
+      faults +=
+          static_cast<std::int32_t>(!(count > 0)) + static_cast<std::int32_t>(count > kGreatest);
+      faults += static_cast<std::int32_t>(!allow_noninteger_ && count != std::floor(count));
+    }
+    return faults == 0;
   }
 
   // Moves the entries of one cell to place `kept`, sorted, checked and without zeros; returns the
