@@ -127,14 +127,19 @@ TEST(BlockClocks, BarArriveIsKnownToThoseThatAreLetGo) {
   EXPECT_FALSE(knows(clocks, 40, consumer));
 }
 
-TEST(BlockClocks, WhatWasPublishedCountsAfterAFence) {
+TEST(BlockClocks, WhatWasPublishedCountsAfterAFenceOfItsScope) {
   BlockClocks clocks(32, 10);
-  clocks.acquire_published(3, {.address = 64, .publications = 2, .complete = false});
-  ASSERT_EQ(clocks.knowledge(3)->acquired.size(), 1u);
-  EXPECT_FALSE(clocks.knowledge(3)->acquired[0].complete);
-  constexpr std::array kViews{View::kBlockFence, View::kDeviceFence};
-  clocks.fence(0, 1u << 3, kViews);
-  EXPECT_TRUE(clocks.knowledge(3)->acquired[0].complete);
+  clocks.acquire_published(3, {.address = 64, .view = View::kDeviceFence, .publications = 2});
+  const auto is_complete = [&clocks] { return clocks.knowledge(3)->acquired.at(0).complete; };
+  constexpr std::array kProxy{View::kAsyncProxy};
+  constexpr std::array kBlock{View::kBlockFence};
+  constexpr std::array kDevice{View::kBlockFence, View::kDeviceFence};
+  clocks.fence(0, 1u << 3, kProxy);
+  clocks.fence(0, 1u << 3, kBlock);
+  clocks.fence(0, 1u << 3, kDevice, false);
+  EXPECT_FALSE(is_complete());
+  clocks.fence(0, 1u << 3, kDevice);
+  EXPECT_TRUE(is_complete());
 }
 
 }  // namespace

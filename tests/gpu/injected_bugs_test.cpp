@@ -112,7 +112,7 @@ TEST_P(InjectedBugs, IncrementForAnAtomic) {
 
 TEST_P(InjectedBugs, LastBlockWithoutFences) {
   for (const BlockBug bug : {BlockBug::kNoFence, BlockBug::kNoFenceOfReader, BlockBug::kBlockFence,
-                             BlockBug::kNoBarrierBeforeTicket}) {
+                             BlockBug::kNoBarrierBeforeTicket, BlockBug::kReleasingTicket}) {
     BlockInputs inputs;
     expect_finding(FindingKind::kRace, "data race on global memory",
                    [&] { return inputs.last_block(bug); });
@@ -331,6 +331,7 @@ TEST_P(RightKernels, OfBlocksGiveNoFinding) {
   BlockInputs inputs;
   expect_no_finding([&] { return inputs.sum(BlockBug::kNone); });
   expect_no_finding([&] { return inputs.last_block(BlockBug::kNone); });
+  expect_no_finding([&] { return BlockInputs().last_block(BlockBug::kOrderedTicket); });
   expect_no_finding(
       [&] { return gpu_tests::warp_sum(BlockBug::kNone, inputs.in.data(), inputs.out.data()); });
   expect_no_finding([&] {

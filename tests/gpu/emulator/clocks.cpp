@@ -39,6 +39,15 @@ void Knowledge::merge_acquired(const Acquired& entry) {
     place->publications = std::max(place->publications, entry.publications);
 }
 
+void Knowledge::complete_acquired(std::span<const View> fenced) {
+  std::vector<Acquired> entries;
+  entries.swap(acquired);
+  for (Acquired& entry : entries) {
+    entry.complete |= std::find(fenced.begin(), fenced.end(), entry.view) != fenced.end();
+    merge_acquired(entry);
+  }
+}
+
 BlockClocks::BlockClocks(std::uint32_t threads, Time start)
     : threads_(threads),
       start_(start),
@@ -145,7 +154,8 @@ void BlockClocks::publish(Knowledge& knowledge, View view, std::uint32_t warp,
   }
 }
 
-void BlockClocks::fence(std::uint32_t warp, LaneMask lanes, std::span<const View> views) {
+void BlockClocks::fence(std::uint32_t warp, LaneMask lanes, std::span<const View> views,
+                        bool acquires) {
   const Knowledge* last = nullptr;
   std::shared_ptr<const Knowledge> fenced;
   const Time next = time_ + 1;
@@ -155,7 +165,7 @@ void BlockClocks::fence(std::uint32_t warp, LaneMask lanes, std::span<const View
       auto made =
           own == nullptr ? std::make_shared<Knowledge>() : std::make_shared<Knowledge>(*own);
       for (const View view : views) publish(*made, view, warp, lanes);
-      for (Acquired& entry : made->acquired) entry.complete = true;
+      if (acquires) made->complete_acquired(views);
       last = own;
       fenced = std::move(made);
     }
@@ -170,8 +180,14 @@ void BlockClocks::fence(std::uint32_t warp, LaneMask lanes, std::span<const View
 }
 
 void BlockClocks::acquire_published(ThreadId thread, const Acquired& entry) {
-  auto merged = knowledge_[thread] == nullptr ? std::make_shared<Knowledge>()
-                                              : std::make_shared<Knowledge>(*knowledge_[thread]);
+  const Knowledge* const own = knowledge_[thread].get();
+  if (own != nullptr &&
+      std::any_of(own->acquired.begin(), own->acquired.end(), [&entry](const Acquired& known) {
+        return known.address == entry.address && known.publications >= entry.publications &&
+               known.complete >= entry.complete;
+      }))
+    return;
+  auto merged = own == nullptr ? std::make_shared<Knowledge>() : std::make_shared<Knowledge>(*own);
   merged->merge_acquired(entry);
   knowledge_[thread] = std::move(merged);
 }

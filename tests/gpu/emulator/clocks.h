@@ -35,8 +35,9 @@ inline constexpr std::size_t kViews = 4;
 // How much of what other blocks published at an address has been acquired.
 struct Acquired {
   std::uint64_t address = 0;
+  View view = View::kDeviceFence;  // what a fence must cover, before and after
   std::size_t publications = 0;
-  bool complete = false;  // false: read, but no fence has followed
+  bool complete = false;  // false: read, but no such fence has followed
 };
 
 struct Knowledge {
@@ -45,6 +46,8 @@ struct Knowledge {
 
   void merge(const Knowledge& other);
   void merge_acquired(const Acquired& entry);
+  // A fence of those views: what was only read until now counts.
+  void complete_acquired(std::span<const View> fenced);
   Times& operator[](View view) { return views[static_cast<std::size_t>(view)]; }
   const Times& operator[](View view) const { return views[static_cast<std::size_t>(view)]; }
 };
@@ -101,9 +104,9 @@ class BlockClocks {
   void acquire(ThreadId thread, const SyncClock& clock);
   // A new time for something that an actor has done, known to those that acquire the clock.
   Time act(ThreadId actor, SyncClock& clock);
-  // What these lanes of a warp know has passed a fence of those kinds, and so has what they
-  // acquired.
-  void fence(std::uint32_t warp, LaneMask lanes, std::span<const View> views);
+  // What these lanes of a warp know has passed a fence of those kinds. If it acquires, too, what
+  // they have read of others counts from now on.
+  void fence(std::uint32_t warp, LaneMask lanes, std::span<const View> views, bool acquires = true);
   // The thread has read what was published at an address; a fence completes it.
   void acquire_published(ThreadId thread, const Acquired& entry);
 

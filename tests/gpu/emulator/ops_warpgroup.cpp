@@ -1,6 +1,7 @@
-// wgmma: matrix products of a warpgroup. Each of its four warps computes the 16 rows of D that it
-// holds. The product is computed when it is issued; that its operands stay in use until a
-// wait_group is kept by AsynchronousState::warpgroups.
+// wgmma: matrix products of a warpgroup; setmaxnreg and elect.sync, which belong to the same
+// kernels. Each of the four warps computes the 16 rows of D that it holds, when the product is
+// issued. That the operands stay in use until a wait_group is kept by
+// AsynchronousState::warpgroups.
 #include <fmt/format.h>
 
 #include <array>

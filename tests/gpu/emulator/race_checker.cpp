@@ -230,18 +230,16 @@ bool RaceChecker::is_published(const AccessRecord& record, const Accessor& acces
   if (knowledge == nullptr) return false;
   for (const Acquired& entry : knowledge->acquired) {
     if (!entry.complete) continue;
-    for (const Publications* const all : {&shared_publications_, &global_publications_}) {
-      const auto place = all->find(entry.address);
-      if (place == all->end()) continue;
-      const View view = published_view(all == &shared_publications_ ? AddressSpace::kShared
-                                                                    : AddressSpace::kGlobal);
-      const auto end = place->second.begin() + static_cast<std::ptrdiff_t>(entry.publications);
-      auto made = std::lower_bound(
-          place->second.begin(), end, record.time,
-          [](const Publication& publication, Time time) { return publication.time < time; });
-      for (; made != end && made->begin < record.time; ++made)
-        if ((*made->knowledge)[view][record.thread] >= record.time) return true;
-    }
+    const Publications& all =
+        entry.view == View::kBlockFence ? shared_publications_ : global_publications_;
+    const auto place = all.find(entry.address);
+    if (place == all.end()) continue;
+    const auto end = place->second.begin() + static_cast<std::ptrdiff_t>(entry.publications);
+    auto made = std::lower_bound(
+        place->second.begin(), end, record.time,
+        [](const Publication& publication, Time time) { return publication.time < time; });
+    for (; made != end && made->begin < record.time; ++made)
+      if ((*made->knowledge)[entry.view][record.thread] >= record.time) return true;
   }
   return false;
 }
@@ -309,8 +307,10 @@ void RaceChecker::synchronise(const WarpAccess& access) {
     if (access.kind != AccessKind::kWrite && !published.empty()) {
       const auto place = published.find(access.addresses[lane]);
       if (place != published.end())
-        clocks_->acquire_published(access.warp.thread(lane),
-                                   {place->first, place->second.size(), acquires(access.order)});
+        clocks_->acquire_published(access.warp.thread(lane), {.address = place->first,
+                                                              .view = published_view(access.space),
+                                                              .publications = place->second.size(),
+                                                              .complete = acquires(access.order)});
     }
     if (access.kind != AccessKind::kRead) publish(access, lane);
   }
@@ -320,7 +320,7 @@ void RaceChecker::publish(const WarpAccess& access, std::uint32_t lane) {
   const ThreadId thread = access.warp.thread(lane);
   if (releases(access.order))
     clocks_->fence(access.warp.index(), LaneMask{1} << lane,
-                   fenced_views({.scope = access.scope, .proxy = Fence::Proxy::kGeneric}));
+                   fenced_views({.scope = access.scope, .proxy = Fence::Proxy::kGeneric}), false);
   const std::shared_ptr<const Knowledge>& knowledge = clocks_->knowledge(thread);
   if (knowledge == nullptr || (*knowledge)[published_view(access.space)].empty()) return;
   std::vector<Publication>& list = publications(access.space)[access.addresses[lane]];

@@ -1,5 +1,6 @@
 #pragma once
 // What the race checker remembers of memory: of every two bytes, the last write and two reads.
+// Fourteen bytes for each byte that has been touched.
 #include <array>
 #include <cstddef>
 #include <cstdint>

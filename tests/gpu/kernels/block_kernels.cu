@@ -57,21 +57,41 @@ __global__ void __launch_bounds__(32) warp_sum_kernel(const float* in, float* su
 }
 
 template <BlockBug kBug>
+__device__ __forceinline__ unsigned take_ticket(unsigned* ticket) {
+  unsigned number;
+  if (kBug == BlockBug::kOrderedTicket)
+    asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
+                 : "=r"(number)
+                 : "l"(ticket)
+                 : "memory");
+  else if (kBug == BlockBug::kReleasingTicket)
+    asm volatile("atom.release.gpu.global.add.u32 %0, [%1], 1;"
+                 : "=r"(number)
+                 : "l"(ticket)
+                 : "memory");
+  else
+    number = atomicAdd(ticket, 1u);
+  return number;
+}
+
+template <BlockBug kBug>
 __global__ void __launch_bounds__(kThreads)
     last_block_kernel(const float* in, int count, float* partial, unsigned* ticket, float* sum) {
+  constexpr bool kHasFences =
+      kBug != BlockBug::kOrderedTicket && kBug != BlockBug::kReleasingTicket;
   __shared__ bool is_last;
   const int thread = static_cast<int>(threadIdx.x);
   // Every thread writes a partial sum of its own.
   partial[blockIdx.x * kThreads + threadIdx.x] = partial_sum(in, count);
   if (kBug == BlockBug::kBlockFence)
     __threadfence_block();
-  else if (kBug != BlockBug::kNoFence)
+  else if (kHasFences && kBug != BlockBug::kNoFence)
     __threadfence();
   if (kBug != BlockBug::kNoBarrierBeforeTicket) __syncthreads();
-  if (thread == 0) is_last = atomicAdd(ticket, 1u) == gridDim.x - 1;
+  if (thread == 0) is_last = take_ticket<kBug>(ticket) == gridDim.x - 1;
   __syncthreads();
   if (!is_last) return;
-  if (kBug != BlockBug::kNoFenceOfReader) __threadfence();
+  if (kHasFences && kBug != BlockBug::kNoFenceOfReader) __threadfence();
   __shared__ float sums[kThreads];
   float value = 0;
   for (int block = 0; block < static_cast<int>(gridDim.x); ++block)
@@ -186,6 +206,10 @@ cudaError_t last_block_sum(BlockBug bug, const float* in, int count, int blocks,
       return launch(last_block_kernel<BlockBug::kBlockFence>);
     case BlockBug::kNoBarrierBeforeTicket:
       return launch(last_block_kernel<BlockBug::kNoBarrierBeforeTicket>);
+    case BlockBug::kOrderedTicket:
+      return launch(last_block_kernel<BlockBug::kOrderedTicket>);
+    case BlockBug::kReleasingTicket:
+      return launch(last_block_kernel<BlockBug::kReleasingTicket>);
     default:
       return launch(last_block_kernel<BlockBug::kNone>);
   }

@@ -19,6 +19,8 @@ enum class BlockBug {
   kNoFenceOfReader,        // ... or without its own
   kBlockFence,             // __threadfence_block for __threadfence
   kNoBarrierBeforeTicket,  // a block hands in its ticket before all its threads have written
+  kOrderedTicket,          // no mistake: the atomic itself releases and acquires, without fences
+  kReleasingTicket,        // the atomic releases only
 };
 
 // *sum = the sum of in[count], blocks of 256 threads; *sum must be zero.
