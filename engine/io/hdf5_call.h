@@ -19,6 +19,8 @@ void silence_library();
 ErrorKind kind_of_failure(const std::string& message);
 // Throws what the library's error stack says.
 [[noreturn]] void throw_library_error(const std::string& where, const char* doing);
+// Throws when something could not be closed, and so not be written out, since the last call.
+void throw_failed_close(const std::string& where);
 // The innermost message of the library's error stack.
 std::string library_message();
 

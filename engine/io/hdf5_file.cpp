@@ -206,6 +206,7 @@ File File::edit(const std::filesystem::path& path) {
 
 void File::flush() {
   call(where(), "write it out", H5Fflush, file_.id(), H5F_SCOPE_GLOBAL);
+  throw_failed_close(where());
 }
 
 }  // namespace lodestone::hdf5

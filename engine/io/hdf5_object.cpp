@@ -8,8 +8,21 @@
 
 namespace lodestone::hdf5 {
 
+namespace {
+// The first failure to close in this thread that nobody has been told of: what the library still
+// had to write is lost, and a destructor cannot throw.
+thread_local std::string failed_close;
+}  // namespace
+
 Handle::~Handle() {
-  if (id_ >= 0) H5Idec_ref(id_);
+  if (id_ < 0) return;
+  silence_library();
+  if (H5Idec_ref(id_) < 0 && failed_close.empty()) failed_close = library_message();
+}
+void throw_failed_close(const std::string& where) {
+  const std::string message = std::exchange(failed_close, {});
+  if (!message.empty())
+    fail(kind_of_failure(message), "{}: cannot write it out: {}", where, message);
 }
 Handle::Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)) {}
 Handle& Handle::operator=(Handle&& other) noexcept {
@@ -34,6 +47,7 @@ std::string library_message() {
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &message);
+  std::replace(message.begin(), message.end(), '\n', ' ');
   return message.empty() ? "no message" : message;
 }
 

@@ -38,11 +38,13 @@ long draw(Random& random, long first, long last) {
   return std::uniform_int_distribution<long>(first, std::max(first, last))(random);
 }
 
-// The bytes of an output, by file; of a manifest, what does not tell of the run.
+// The bytes of an output, by file; of a manifest, what does not tell of the run. A kill while the
+// manifest is written into a finished output leaves its staged file: hidden, and no part of it.
 std::map<std::string, std::string> essence_of(const fs::path& output) {
   std::map<std::string, std::string> essence;
   for (const auto& entry : fs::recursive_directory_iterator(output)) {
     const std::string name = entry.path().lexically_relative(output).string();
+    if (name.starts_with(".manifest.json.staged")) continue;
     if (name != "manifest.json") {
       essence[name] = hash_file(entry.path());
       continue;
