@@ -1,4 +1,5 @@
-# Every tests/**/*_test.cpp is a program of its own, linked to the floor that its folder names.
+# Every tests/**/*_test.cpp is a program of its own, linked to the floor that its folder names
+# (those of tests/gpu: see gpu.cmake).
 # Each is one CTest test; labels are the folder's name. OpenMP's threads sleep while they wait, for
 # several tests may share the cores.
 find_package(GTest REQUIRED)

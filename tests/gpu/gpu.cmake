@@ -27,8 +27,8 @@ file(GLOB emulator_sources CONFIGURE_DEPENDS tests/gpu/emulator/*.cpp tests/gpu/
 add_library(lodestone_emulator STATIC ${emulator_sources})
 target_include_directories(lodestone_emulator SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
 # Registers hold what the device would: no contraction of products and sums, and lanes of one
-# register may be read as another type.
-target_compile_options(lodestone_emulator PRIVATE -ffp-contract=off -fno-strict-aliasing)
+# register may be read as another type. Loops over lanes vectorise (`omp simd`).
+target_compile_options(lodestone_emulator PRIVATE -ffp-contract=off -fno-strict-aliasing -fopenmp-simd)
 set_source_files_properties(tests/gpu/emulator/ops_float.cpp PROPERTIES COMPILE_OPTIONS -frounding-math)
 target_link_libraries(lodestone_emulator PUBLIC lodestone_core)
 
@@ -67,6 +67,10 @@ foreach(source ${gpu_test_sources})
   set_tests_properties(${name} PROPERTIES LABELS emu TIMEOUT 900 ENVIRONMENT OMP_WAIT_POLICY=passive)
   file(STRINGS ${source} interpreter_headers REGEX "#include \"tests/gpu/(emulator/|runtime/|ptx_program)")
   if(NOT interpreter_headers)
+    # Once more in a random order of blocks and warps.
+    add_test(NAME ${name}_random COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(${name}_random PROPERTIES LABELS emu TIMEOUT 900
+      ENVIRONMENT "OMP_WAIT_POLICY=passive;LODESTONE_EMU_SEED=7")
     lodestone_gpu_program(${name}_gpu ${source} CUDA::cudart_static)
     target_sources(${name}_gpu PRIVATE tests/gpu/device_main.cpp)
     set_target_properties(${name}_gpu PROPERTIES CUDA_RUNTIME_LIBRARY Static)

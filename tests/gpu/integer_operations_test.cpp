@@ -117,6 +117,42 @@ TEST(WideProducts, HaveTwiceTheBits) {
   }
 }
 
+// 64-bit numbers in two words, with and without the carry handed on.
+TEST(CarryChains, SumsAndDifferencesOfTwoWords) {
+  const Pairs<std::uint64_t> pairs(integers<std::uint64_t>(20, 9));
+  const std::string words =
+      "{ .reg .b32 %l, %h, %m, %i; mov.b64 {%l, %h}, %a; mov.b64 {%m, %i}, %b; ";
+  const std::string result = " mov.b64 %d, {%l, %h}; }";
+  const auto sum = run_instruction<std::uint64_t>(
+      words + "add.cc.u32 %l, %l, %m; addc.u32 %h, %h, %i;" + result, pairs.first, pairs.second);
+  const auto difference = run_instruction<std::uint64_t>(
+      words + "sub.cc.u32 %l, %l, %m; subc.u32 %h, %h, %i;" + result, pairs.first, pairs.second);
+  const auto carries = run_instruction<std::uint64_t>("add.cc.u64 %d, %a, %b; addc.u64 %d, 0, 0;",
+                                                      pairs.first, pairs.second);
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    const std::uint64_t a = pairs.first[i], b = pairs.second[i];
+    EXPECT_EQ(sum[i], a + b);
+    EXPECT_EQ(difference[i], a - b);
+    EXPECT_EQ(carries[i], a + b < a ? 1u : 0u);
+  }
+}
+
+TEST(CarryChains, ProductsOfTwoWords) {
+  const Pairs<std::uint64_t> pairs(integers<std::uint64_t>(20, 10));
+  const auto product = run_instruction<std::uint64_t>(
+      "{ .reg .b32 %l, %h, %m, %i, %x, %y; mov.b64 {%l, %h}, %a; mov.b64 {%m, %i}, %b;"
+      " mul.lo.u32 %x, %l, %m; mul.hi.u32 %y, %l, %m; mad.lo.cc.u32 %y, %l, %i, %y;"
+      " mad.lo.u32 %y, %h, %m, %y; mov.b64 %d, {%x, %y}; }",
+      pairs.first, pairs.second);
+  for (std::size_t i = 0; i < product.size(); ++i) {
+    EXPECT_EQ(product[i], pairs.first[i] * pairs.second[i]);
+  }
+  // -1 * 3 + 2^32 - 1 carries out of the low word into the high one.
+  const auto high = run_instruction<std::int32_t>(
+      "mad.lo.cc.s32 %d, %a, 3, -1; madc.hi.s32 %d, %a, 3, 10;", std::vector<std::int32_t>{-1, 1});
+  EXPECT_EQ(high, (std::vector<std::int32_t>{10, 11}));
+}
+
 TEST(SaturatingIntegers, ClampToTheirRange) {
   const Pairs<std::int32_t> pairs(integers<std::int32_t>(20, 4));
   const auto sum =

@@ -93,6 +93,7 @@ TEST_F(Runtime, BuffersWithinDynamicSharedMemoryAreObjectsOnceAnnounced) {
   ASSERT_TRUE(finding);
   EXPECT_THAT(finding->message, HasSubstr("32 bytes past the start of an object of 32 bytes"));
   EXPECT_EQ(launch_carved(8, 9), cudaSuccess);  // the second one
+  EXPECT_EQ(launch_carved(8, 17), cudaErrorIllegalAddress);
 }
 
 TEST_F(Runtime, CopiesStayWithinAllocations) {

@@ -123,6 +123,10 @@ TEST(WarpOperations, MisuseIsFound) {
   expect_finding("trap;", FindingKind::kTrap, "stopped itself");
 }
 
+TEST(WarpOperations, SleepingIsNoDeadlock) {
+  EXPECT_EQ(run_lanes("nanosleep.u32 100; nanosleep.u32 100; mov.u32 %d, %a;"), lanes());
+}
+
 TEST(WarpOperations, EndlessLoopsEndAtTheLimit) {
   PtxProgram program(instruction_kernel("LOOP: bra LOOP;", 32, {32}));
   Options options;

@@ -56,9 +56,16 @@ Dimensions Block::thread_index(std::uint32_t linear_thread) const {
   return {linear_thread % x, linear_thread / x % y, linear_thread / x / y};
 }
 
+// Buffers that the new one overlaps are no longer there: memory is used for something else.
 void Block::announce_shared_object(Extent extent) {
+  const Extent* known = shared_objects_.at_or_before(extent.begin);
+  if (announced_ && known != nullptr && known->begin == extent.begin &&
+      known->size == extent.size) {
+    return;
+  }
   if (!announced_) shared_objects_.erase(dynamic_.begin);
   announced_ = true;
+  shared_objects_.erase_overlapping(extent);
   shared_objects_.insert(extent);
 }
 

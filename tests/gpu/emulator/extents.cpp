@@ -29,6 +29,14 @@ bool ExtentSet::erase(std::uint64_t begin) {
   return extents_.erase(begin) != 0;
 }
 
+void ExtentSet::erase_overlapping(Extent extent) {
+  recent_.fill({});
+  std::erase_if(extents_, [&](const auto& entry) {
+    const Extent& known = entry.second;
+    return known.begin < extent.end() && extent.begin < known.end();
+  });
+}
+
 void ExtentSet::clear() {
   recent_.fill({});
   extents_.clear();

@@ -4,14 +4,20 @@
 
 namespace lodestone::ptx {
 
+// One lane after the other, by number: where the order matters, or nothing vectorises.
+template <class Body>
+inline void for_lanes_in_order(LaneMask mask, Body&& body) {
+  for (; mask != 0; mask &= mask - 1) body(static_cast<std::uint32_t>(__builtin_ctz(mask)));
+}
+
 template <class Body>
 inline void for_lanes(LaneMask mask, Body&& body) {
   if (mask == kAllLanes) {
-#pragma GCC ivdep
+#pragma omp simd
     for (std::uint32_t lane = 0; lane < kLanes; ++lane) body(lane);
     return;
   }
-  for (; mask != 0; mask &= mask - 1) body(static_cast<std::uint32_t>(__builtin_ctz(mask)));
+  for_lanes_in_order(mask, body);
 }
 
 // destination = function(a), (a, b), (a, b, c), of registers[0..3].

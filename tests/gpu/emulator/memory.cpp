@@ -83,6 +83,12 @@ void check_one(Warp& warp, const Operation& operation, std::uint32_t lane, Addre
   }
 }
 
+void refuse_writes_to_parameters(const WarpAccess& access) {
+  if (access.space != AddressSpace::kParameter || access.kind == AccessKind::kRead) return;
+  report(access.warp, access.operation, static_cast<std::uint32_t>(std::countr_zero(access.lanes)),
+         FindingKind::kOutOfBounds, "a kernel's parameters can only be read");
+}
+
 std::uint32_t natural_alignment(std::uint32_t bytes) {
   return std::has_single_bit(bytes) ? std::min(bytes, 32u) : 16;
 }
@@ -152,6 +158,7 @@ LaneAddresses lane_addresses(const Warp& warp, const AddressOperand& operand) {
 
 // All lanes within one object is the common case: two comparisons for the warp.
 void check_access(const WarpAccess& access) {
+  refuse_writes_to_parameters(access);
   const AddressRange range = range_of(access.addresses, access.lanes);
   const std::uint32_t alignment = natural_alignment(access.bytes);
   const std::uint64_t span = range.most - range.least + access.bytes;

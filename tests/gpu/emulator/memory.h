@@ -43,6 +43,7 @@ class ExtentSet {
  public:
   void insert(Extent extent);
   bool erase(std::uint64_t begin);
+  void erase_overlapping(Extent extent);
   void clear();
   // The extent that holds all those bytes, or null. Remembers the last few found.
   const Extent* find(std::uint64_t address, std::uint64_t bytes) const;

@@ -35,7 +35,7 @@ class HostAddresses {
 // are offsets within the space.
 template <class Visit>
 void for_each_space(const Warp& warp, const AddressOperand& operand, LaneMask mask, Visit&& visit) {
-  LaneAddresses addresses = lane_addresses(warp, operand);
+  const LaneAddresses addresses = lane_addresses(warp, operand);
   if (operand.space != AddressSpace::kGeneric) return visit(operand.space, mask, addresses);
   while (mask != 0) {
     const auto first = static_cast<std::uint32_t>(std::countr_zero(mask));
@@ -53,6 +53,11 @@ void for_each_space(const Warp& warp, const AddressOperand& operand, LaneMask ma
   }
 }
 
+// Checks an access of `bytes` per lane, then calls body(lanes, host) for the lanes of each space.
+template <class Body>
+void access_lanes(Warp& warp, const Operation& operation, LaneMask mask, AccessKind kind,
+                  std::uint32_t bytes, Body&& body);
+
 // Space, memory order and scope by their names in an opcode; ".global" and "" for instance.
 AddressSpace address_space_named(std::string_view name);
 MemoryOrder memory_order_named(std::string_view name);
@@ -62,5 +67,16 @@ MemoryScope memory_scope_named(std::string_view name);
 std::uint32_t ordering_bits(MemoryOrder order, MemoryScope scope);
 MemoryOrder order_of(const Operation& operation);
 MemoryScope scope_of(const Operation& operation);
+
+template <class Body>
+void access_lanes(Warp& warp, const Operation& operation, LaneMask mask, AccessKind kind,
+                  std::uint32_t bytes, Body&& body) {
+  for_each_space(warp, operation.addresses[0], mask,
+                 [&](AddressSpace space, LaneMask lanes, const LaneAddresses& addresses) {
+                   check_access({warp, operation, space, kind, bytes, lanes, addresses,
+                                 order_of(operation), scope_of(operation)});
+                   body(lanes, HostAddresses(warp, space, addresses));
+                 });
+}
 
 }  // namespace lodestone::ptx

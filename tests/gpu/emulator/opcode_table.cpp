@@ -76,6 +76,7 @@ const OpcodeTable& opcode_table() {
   static const OpcodeTable kTable = [] {
     OpcodeTable table;
     add_integer_operations(table);
+    add_carry_operations(table);
     add_float_operations(table);
     add_float_functions(table);
     add_half_operations(table);

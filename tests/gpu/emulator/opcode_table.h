@@ -66,6 +66,7 @@ class OpcodeTable {
 
 // The families. Each adds its forms; each lives in its own file or files, ops_<family>*.cpp.
 void add_integer_operations(OpcodeTable& table);
+void add_carry_operations(OpcodeTable& table);
 void add_float_operations(OpcodeTable& table);
 void add_float_functions(OpcodeTable& table);
 void add_half_operations(OpcodeTable& table);

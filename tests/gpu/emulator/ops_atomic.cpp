@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "tests/gpu/emulator/float_lanes.h"
+#include "tests/gpu/emulator/lanes.h"
 #include "tests/gpu/emulator/memory_lanes.h"
 #include "tests/gpu/emulator/number_formats.h"
 #include "tests/gpu/emulator/parser.h"
@@ -84,31 +85,31 @@ struct OfHalf {
 using SmallestNumber = Extremum<false, false>;
 using LargestNumber = Extremum<true, false>;
 
-// registers[0]: the old values, or kNone; registers[1]: the values. kParts numbers side by side in
-// each register, and as many registers as the list holds (for a vector: values, then old values).
+// The list holds the registers of the values and then, for atom, those of the old ones. A register
+// holds kParts numbers side by side.
+template <class T, class Function, U32 kParts>
+void modify_lane(Warp& warp, const Operation& operation, U32 lane, std::byte* place) {
+  const U32 numbers = operation.bytes / static_cast<U32>(sizeof(T));
+  const U32 values = numbers / kParts;
+  const U32* places = warp.list(operation);
+  for (U32 i = 0; i < numbers; ++i) {
+    const U32 at = lane * kParts + i % kParts;
+    T old;
+    std::memcpy(&old, place + i * sizeof(T), sizeof(T));
+    const T value = Function{}(old, warp.lanes<T>(places[i / kParts])[at]);
+    std::memcpy(place + i * sizeof(T), &value, sizeof(T));
+    if (operation.list_size > values) warp.lanes<T>(places[values + i / kParts])[at] = old;
+  }
+}
+
 template <class T, class Function, U32 kParts>
 void modify(Warp& warp, const Operation& operation, LaneMask mask) {
-  const U32 count = operation.bytes / static_cast<U32>(sizeof(T)) / kParts;
-  const U32* places = warp.list(operation);
-  for_each_space(warp, operation.addresses[0], mask,
-                 [&](AddressSpace space, LaneMask lanes, const LaneAddresses& addresses) {
-                   check_access({warp, operation, space, AccessKind::kAtomic, operation.bytes,
-                                 lanes, addresses, order_of(operation), scope_of(operation)});
-                   const HostAddresses host(warp, space, addresses);
-                   for (; lanes != 0; lanes &= lanes - 1) {
-                     const auto lane = static_cast<U32>(std::countr_zero(lanes));
-                     for (U32 i = 0; i < count * kParts; ++i) {
-                       const U32 at = lane * kParts + i % kParts;
-                       std::byte* place = host[lane] + i * sizeof(T);
-                       T old;
-                       std::memcpy(&old, place, sizeof(T));
-                       const T value = Function{}(old, warp.lanes<T>(places[i / kParts])[at]);
-                       std::memcpy(place, &value, sizeof(T));
-                       if (operation.list_size > count)
-                         warp.lanes<T>(places[count + i / kParts])[at] = old;
-                     }
-                   }
+  access_lanes(warp, operation, mask, AccessKind::kAtomic, operation.bytes,
+               [&](LaneMask lanes, const HostAddresses& host) {
+                 for_lanes_in_order(lanes, [&](U32 lane) {
+                   modify_lane<T, Function, kParts>(warp, operation, lane, host[lane]);
                  });
+               });
   warp.block().note_progress();
 }
 
@@ -117,20 +118,17 @@ void compare_and_swap(Warp& warp, const Operation& operation, LaneMask mask) {
   const T* expected = warp.lanes<T>(operation.registers[1]);
   const T* desired = warp.lanes<T>(operation.registers[2]);
   T* result = warp.lanes<T>(operation.registers[0]);
-  for_each_space(warp, operation.addresses[0], mask,
-                 [&](AddressSpace space, LaneMask lanes, const LaneAddresses& addresses) {
-                   check_access({warp, operation, space, AccessKind::kAtomic, operation.bytes,
-                                 lanes, addresses, order_of(operation), scope_of(operation)});
-                   const HostAddresses host(warp, space, addresses);
-                   for (; lanes != 0; lanes &= lanes - 1) {
-                     const auto lane = static_cast<U32>(std::countr_zero(lanes));
-                     T old;
-                     std::memcpy(&old, host[lane], sizeof(T));
-                     const T value = desired[lane];
-                     if (old == expected[lane]) std::memcpy(host[lane], &value, sizeof(T));
-                     result[lane] = old;
-                   }
-                 });
+  const auto swap = [&](U32 lane, std::byte* place) {
+    T old;
+    std::memcpy(&old, place, sizeof(T));
+    const T value = desired[lane];
+    if (old == expected[lane]) std::memcpy(place, &value, sizeof(T));
+    result[lane] = old;
+  };
+  access_lanes(warp, operation, mask, AccessKind::kAtomic, operation.bytes,
+               [&](LaneMask lanes, const HostAddresses& host) {
+                 for_lanes_in_order(lanes, [&](U32 lane) { swap(lane, host[lane]); });
+               });
   warp.block().note_progress();
 }
 

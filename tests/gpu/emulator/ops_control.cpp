@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/core/check.h"
+#include "tests/gpu/emulator/block.h"
 #include "tests/gpu/emulator/device_functions.h"
 #include "tests/gpu/emulator/finding.h"
 #include "tests/gpu/emulator/translations.h"
@@ -55,12 +56,18 @@ void translate_trap(Translator& t, const Instruction& /*instruction*/, const Mat
   operation.handler = trap;
 }
 
+// Others get their turn. Sleeping is no standstill: the thread will look again.
+void sleep(Warp& warp, const Operation& /*operation*/, LaneMask /*mask*/) {
+  warp.wait_elsewhere();
+  warp.block().note_progress();
+}
+
 void translate_sleep(Translator& t, const Instruction& instruction, const Match& /*match*/,
                      Operation& operation) {
   t.expect_operands(1);
   operation.registers[1] = t.source(instruction.operands[0], 32);
   operation.flow = Flow::kPoll;
-  operation.handler = [](Warp& warp, const Operation&, LaneMask) { warp.wait_elsewhere(); };
+  operation.handler = sleep;
 }
 
 // call {(results),} function{, (arguments)}: their places in the frame, results first.

@@ -124,6 +124,14 @@ struct ToBf16 {
 struct ToF16 {
   U16 operator()(float value) const { return f16_bits(value); }
 };
+struct Copy {
+  float operator()(float value) const { return value; }
+};
+struct Narrow {
+  float operator()(double value) const {
+    return value == value ? static_cast<float>(value) : kNan32;
+  }
+};
 struct Nearest {
   float operator()(float value) const { return __builtin_nearbyintf(value); }
 };
@@ -163,6 +171,8 @@ constexpr CommonConversion kCommon[]{
     {"cvt.rn.f64.s64", unary<double, std::int64_t, Cast<double>>},
     {"cvt.rn.f64.u64", unary<double, U64, Cast<double>>},
     {"cvt.f64.f32", unary<double, float, Cast<double>>},
+    {"cvt.rn.f32.f64", unary<float, double, Narrow>},
+    {"cvt.sat.f32.f32", float_lanes<Copy, float, 1, false, true>},
     {"cvt.f32.f16", unary<float, U16, FromF16>},
     {"cvt.f32.bf16", unary<float, U16, FromBf16>},
     {"cvt.rn.f16.f32", unary<U16, float, ToF16>},

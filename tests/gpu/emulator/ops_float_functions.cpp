@@ -58,15 +58,15 @@ struct DivideApproximately {
                : a / b;
   }
 };
-// The double-precision reciprocals work on the upper 32 bits: 20 bits of mantissa.
+// The double-precision reciprocals work on the upper 32 bits: 20 bits of mantissa. Subnormal
+// numbers are flushed.
 template <class Function>
 struct OnUpperHalf {
-  double operator()(double a) const {
+  double operator()(double a) const { return upper(Function{}(upper(a))); }
+  static double upper(double value) {
     constexpr U64 kUpper = 0xffffffff00000000;
-    const double value = Function{}(std::bit_cast<double>(std::bit_cast<U64>(a) & kUpper));
-    const bool subnormal = std::fabs(value) < std::numeric_limits<double>::min();
-    return subnormal ? std::copysign(0.0, value)
-                     : std::bit_cast<double>(std::bit_cast<U64>(value) & kUpper);
+    if (std::fabs(value) < std::numeric_limits<double>::min()) return std::copysign(0.0, value);
+    return std::bit_cast<double>(std::bit_cast<U64>(value) & kUpper);
   }
 };
 
@@ -210,7 +210,7 @@ void add_float_functions(OpcodeTable& table) {
   table.add("sqrt.approx[.ftz].f32", &translate_f32<SquareRoot, 1>);
   table.add("sin.approx[.ftz].f32", &translate_f32<Sine, 1>);
   table.add("cos.approx[.ftz].f32", &translate_f32<Cosine, 1>);
-  table.add("tanh.approx[.ftz].f32", &translate_f32<HyperbolicTangent, 1>);
+  table.add("tanh.approx[].f32", &translate_f32<HyperbolicTangent, 1>);
   table.add("div.approx[.ftz].f32", &translate_f32<DivideApproximately, 2>);
   table.add("div.full[.ftz].f32", &translate_f32<DivideFull, 2>);
   table.add("rcp.approx.ftz.f64", &translate_f64<OnUpperHalf<Reciprocal>, 1>);

@@ -119,7 +119,6 @@ void translate_half(Translator& t, const Instruction& instruction, const Match& 
   operation.handler = half_handler<Function, kSources>(type);
 }
 
-// Groups of the form: .ftz, .NaN, .xorsign.abs, the type.
 template <bool kLargest>
 struct ExtremumOfMagnitudes {
   double operator()(double a, double b) const {
@@ -128,6 +127,7 @@ struct ExtremumOfMagnitudes {
   }
 };
 
+// Groups of the form: .ftz, .NaN, .xorsign.abs, the type.
 template <bool kLargest>
 void translate_extremum(Translator& t, const Instruction& instruction, const Match& match,
                         Operation& operation) {
@@ -181,10 +181,14 @@ void add_half_operations(OpcodeTable& table) {
   table.add("ex2.approx[][].(f16|f16x2)", &translate_half<PowerOfTwo, 1>);
   table.add("ex2.approx(.ftz)[].(bf16|bf16x2)", &translate_half<PowerOfTwo, 1>);
   table.add("tanh.approx[][].(f16|f16x2|bf16|bf16x2)", &translate_half<HyperbolicTangent, 1>);
-  table.add("min[.ftz][.NaN][.xorsign.abs].(f16|f16x2|bf16|bf16x2)", &translate_extremum<false>);
-  table.add("max[.ftz][.NaN][.xorsign.abs].(f16|f16x2|bf16|bf16x2)", &translate_extremum<true>);
-  table.add("neg[.ftz].(f16|f16x2|bf16|bf16x2)", &translate_sign<true>);
-  table.add("abs[.ftz].(f16|f16x2|bf16|bf16x2)", &translate_sign<false>);
+  table.add("min[.ftz][.NaN][.xorsign.abs].(f16|f16x2)", &translate_extremum<false>);
+  table.add("max[.ftz][.NaN][.xorsign.abs].(f16|f16x2)", &translate_extremum<true>);
+  table.add("min[][.NaN][.xorsign.abs].(bf16|bf16x2)", &translate_extremum<false>);
+  table.add("max[][.NaN][.xorsign.abs].(bf16|bf16x2)", &translate_extremum<true>);
+  table.add("neg[.ftz].(f16|f16x2)", &translate_sign<true>);
+  table.add("abs[.ftz].(f16|f16x2)", &translate_sign<false>);
+  table.add("neg[].(bf16|bf16x2)", &translate_sign<true>);
+  table.add("abs[].(bf16|bf16x2)", &translate_sign<false>);
 }
 
 }  // namespace lodestone::ptx

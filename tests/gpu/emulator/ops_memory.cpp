@@ -15,49 +15,36 @@ namespace {
 
 using U32 = std::uint32_t;
 
-template <class Host>
-void visit_lanes(LaneMask mask, Host&& body) {
-  for (; mask != 0; mask &= mask - 1) body(static_cast<U32>(std::countr_zero(mask)));
-}
-
 // Stored is the number in memory, Held the register: at least as wide.
 template <class Stored, class Held>
 void load(Warp& warp, const Operation& operation, LaneMask mask) {
-  const U32 count = operation.list_size;
-  const auto bytes = static_cast<U32>(sizeof(Stored)) * count;
-  for_each_space(warp, operation.addresses[0], mask,
-                 [&](AddressSpace space, LaneMask lanes, const LaneAddresses& addresses) {
-                   check_access({warp, operation, space, AccessKind::kRead, bytes, lanes, addresses,
-                                 order_of(operation), scope_of(operation)});
-                   const HostAddresses host(warp, space, addresses);
-                   for (U32 i = 0; i < count; ++i) {
-                     Held* to = warp.lanes<Held>(warp.list(operation)[i]);
-                     visit_lanes(lanes, [&](U32 lane) {
-                       Stored value;
-                       std::memcpy(&value, host[lane] + i * sizeof(Stored), sizeof(Stored));
-                       to[lane] = static_cast<Held>(value);
-                     });
-                   }
-                 });
+  const auto bytes = static_cast<U32>(sizeof(Stored)) * operation.list_size;
+  const auto body = [&](LaneMask lanes, const HostAddresses& host) {
+    for (U32 i = 0; i < operation.list_size; ++i) {
+      Held* to = warp.lanes<Held>(warp.list(operation)[i]);
+      for_lanes_in_order(lanes, [&](U32 lane) {
+        Stored value;
+        std::memcpy(&value, host[lane] + i * sizeof(Stored), sizeof(Stored));
+        to[lane] = static_cast<Held>(value);
+      });
+    }
+  };
+  access_lanes(warp, operation, mask, AccessKind::kRead, bytes, body);
 }
 
 template <class Stored, class Held>
 void store(Warp& warp, const Operation& operation, LaneMask mask) {
-  const U32 count = operation.list_size;
-  const auto bytes = static_cast<U32>(sizeof(Stored)) * count;
-  for_each_space(warp, operation.addresses[0], mask,
-                 [&](AddressSpace space, LaneMask lanes, const LaneAddresses& addresses) {
-                   check_access({warp, operation, space, AccessKind::kWrite, bytes, lanes,
-                                 addresses, order_of(operation), scope_of(operation)});
-                   const HostAddresses host(warp, space, addresses);
-                   for (U32 i = 0; i < count; ++i) {
-                     const Held* from = warp.lanes<Held>(warp.list(operation)[i]);
-                     visit_lanes(lanes, [&](U32 lane) {
-                       const auto value = static_cast<Stored>(from[lane]);
-                       std::memcpy(host[lane] + i * sizeof(Stored), &value, sizeof(Stored));
-                     });
-                   }
-                 });
+  const auto bytes = static_cast<U32>(sizeof(Stored)) * operation.list_size;
+  const auto body = [&](LaneMask lanes, const HostAddresses& host) {
+    for (U32 i = 0; i < operation.list_size; ++i) {
+      const Held* from = warp.lanes<Held>(warp.list(operation)[i]);
+      for_lanes_in_order(lanes, [&](U32 lane) {
+        const auto value = static_cast<Stored>(from[lane]);
+        std::memcpy(host[lane] + i * sizeof(Stored), &value, sizeof(Stored));
+      });
+    }
+  };
+  access_lanes(warp, operation, mask, AccessKind::kWrite, bytes, body);
 }
 
 // A kernel's parameter at a fixed place: the same for every lane, and nobody writes it.
@@ -78,7 +65,7 @@ void load_frame(Warp& warp, const Operation& operation, LaneMask mask) {
   const std::byte* from = warp.lanes<std::byte>(operation.registers[1]);
   for (U32 i = 0; i < operation.list_size; ++i) {
     Held* to = warp.lanes<Held>(warp.list(operation)[i]);
-    visit_lanes(mask, [&](U32 lane) {
+    for_lanes_in_order(mask, [&](U32 lane) {
       Stored value;
       const auto at = static_cast<std::size_t>(operation.immediate) * lane + i * sizeof(Stored);
       std::memcpy(&value, from + at, sizeof(Stored));
@@ -92,7 +79,7 @@ void store_frame(Warp& warp, const Operation& operation, LaneMask mask) {
   std::byte* to = warp.lanes<std::byte>(operation.registers[1]);
   for (U32 i = 0; i < operation.list_size; ++i) {
     const Held* from = warp.lanes<Held>(warp.list(operation)[i]);
-    visit_lanes(mask, [&](U32 lane) {
+    for_lanes_in_order(mask, [&](U32 lane) {
       const auto value = static_cast<Stored>(from[lane]);
       const auto at = static_cast<std::size_t>(operation.immediate) * lane + i * sizeof(Stored);
       std::memcpy(to + at, &value, sizeof(Stored));

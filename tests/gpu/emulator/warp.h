@@ -54,6 +54,9 @@ class Warp {
     LaneMask& place = predicate(offset);
     place = (place & ~mask) | (value & mask);
   }
+  // The carry of each lane, from one instruction of a sum in several words to the next.
+  LaneMask carry() const { return carry_; }
+  void set_carry(LaneMask carry) { carry_ = carry; }
   // Further registers of an operation.
   const std::uint32_t* list(const Operation& operation) const {
     return program_->lists.data() + operation.list;
@@ -108,6 +111,7 @@ class Warp {
   std::uint32_t index_;
   LaneMask first_lanes_;
   LaneMask live_;
+  LaneMask carry_ = 0;
   std::unique_ptr<std::byte[]> storage_;
   std::uint64_t register_bytes_ = 0;
   std::byte* registers_ = nullptr;   // in storage_, aligned to 64 bytes
