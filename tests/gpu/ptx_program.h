@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,8 @@ class PtxProgram {
     launch.grid = {blocks, 1, 1};
     launch.block = {threads, 1, 1};
     launch.options = options;
-    launch.parameters.resize(8 * parameters.size());
-    std::memcpy(launch.parameters.data(), parameters.data(), launch.parameters.size());
+    const auto bytes = std::as_bytes(std::span(parameters));
+    launch.parameters.assign(bytes.begin(), bytes.end());
     run_launch(launch);
   }
 

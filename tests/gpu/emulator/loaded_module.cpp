@@ -1,4 +1,6 @@
 // Modules in memory, kernels decoded.
+#include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "engine/core/check.h"
@@ -56,9 +58,9 @@ void LoadedModule::fill_variables() {
   for (std::size_t i = 0; i < module_.variables.size(); ++i) {
     if (addresses_[i] == 0) continue;
     const Variable& variable = module_.variables[i];
-    std::byte* address = reinterpret_cast<std::byte*>(addresses_[i]);
+    auto* address = std::bit_cast<std::byte*>(addresses_[i]);
     std::memset(address, 0, variable.size);
-    std::memcpy(address, variable.initial.data(), variable.initial.size());
+    std::ranges::copy(variable.initial, address);
     for (const Relocation& relocation : variable.relocations) {
       const Extent* target = this->variable(relocation.symbol);
       check_input(target != nullptr, "PTX: '{}' points to '{}', which is not in memory",

@@ -196,7 +196,7 @@ std::byte* host_address(Warp& warp, AddressSpace space, std::uint32_t lane, std:
       // Kernel parameters are never written: stores to them are refused when they are decoded.
       return const_cast<std::byte*>(block.launch().parameters.data()) + address;
     default:
-      return reinterpret_cast<std::byte*>(address);
+      return std::bit_cast<std::byte*>(address);
   }
 }
 

@@ -22,7 +22,7 @@ class HostAddresses {
     }
   }
   std::byte* operator[](std::uint32_t lane) const {
-    return reinterpret_cast<std::byte*>(base_ + lane * stride_ + addresses_[lane]);
+    return std::bit_cast<std::byte*>(base_ + lane * stride_ + addresses_[lane]);
   }
 
  private:

@@ -10,7 +10,6 @@
 namespace {
 
 using lodestone::ptx::device;
-using lodestone::ptx::run_call;
 
 // A device of compute capability 9.0. It has few multiprocessors, so that kernels which fill the
 // device stay small.
@@ -166,8 +165,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int /*device*/) 
   properties->multiProcessorCount = kMultiprocessors;
   properties->warpSize = 32;
   properties->totalGlobalMem = device().memory().total_bytes();
-  properties->sharedMemPerBlock = 48 * 1024;
-  properties->sharedMemPerBlockOptin = 227 * 1024;
+  properties->sharedMemPerBlock = std::size_t{48} * 1024;
+  properties->sharedMemPerBlockOptin = std::size_t{227} * 1024;
   properties->sharedMemPerMultiprocessor = kSharedPerMultiprocessor;
   properties->maxThreadsPerBlock = 1024;
   properties->maxThreadsPerMultiProcessor = 2048;

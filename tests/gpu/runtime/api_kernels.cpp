@@ -27,7 +27,7 @@ cudaError_t with_kernel(const void* stub, Body&& body) {
 // Blocks that fit on a multiprocessor by their threads and shared memory; registers, which only
 // the assembler knows, are left out.
 int blocks_that_fit(const KernelImage& image, int threads, std::size_t dynamic_shared_bytes) {
-  constexpr std::size_t kThreads = 2048, kShared = 228 * 1024, kReserved = 1024;
+  constexpr std::size_t kThreads = 2048, kShared = std::size_t{228} * 1024, kReserved = 1024;
   constexpr std::size_t kBlocks = 32;
   const auto warps = static_cast<std::size_t>((threads + 31) / 32);
   const std::size_t shared = image.shared().static_bytes() + dynamic_shared_bytes + kReserved;

@@ -1,5 +1,6 @@
 // Memory of the runtime: allocation, pools, copies. Streams run at once, so that asynchronous calls
 // are the plain ones.
+#include <bit>
 #include <cstring>
 
 #include "tests/gpu/runtime/device_state.h"
@@ -79,7 +80,7 @@ cudaError_t symbol_address(void** pointer, const void* symbol, std::size_t offse
   if (extent == nullptr || offset + bytes > extent->size) {
     return device().fail(cudaErrorInvalidSymbol);
   }
-  *pointer = reinterpret_cast<void*>(extent->begin + offset);
+  *pointer = std::bit_cast<void*>(extent->begin + offset);
   return cudaSuccess;
 }
 
