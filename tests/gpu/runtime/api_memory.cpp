@@ -45,6 +45,7 @@ cudaError_t refuse_range() {
 cudaError_t copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
   return run_call([&] {
     if (bytes == 0) return cudaSuccess;
+    if (to == nullptr || from == nullptr) return refuse_range();
     const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
     const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
     if ((to_device || in_device_region(to)) && !is_reachable(to, bytes)) return refuse_range();

@@ -14,6 +14,7 @@ constexpr std::uint32_t kMostThreads = 1024;
 constexpr std::uint32_t kMostBlockZ = 64;
 constexpr std::uint32_t kMostGridX = 0x7fffffff;
 constexpr std::uint32_t kMostGridYz = 65535;
+constexpr std::uint32_t kPlainSharedBytes = 48 * 1024;  // without an attribute
 
 bool fits(const dim3& grid, const dim3& block) {
   const std::uint64_t threads = std::uint64_t{block.x} * block.y * block.z;
@@ -49,7 +50,7 @@ cudaError_t check_launch(const RegisteredKernel& kernel, const KernelImage& imag
   }
   const std::size_t shared = image.shared().static_bytes() + dynamic_shared_bytes;
   if (dynamic_shared_bytes > kernel.most_dynamic_shared_bytes || shared > kMostSharedBytes ||
-      (kernel.most_dynamic_shared_bytes == 48 * 1024 && shared > 48 * 1024)) {
+      (kernel.most_dynamic_shared_bytes == kPlainSharedBytes && shared > kPlainSharedBytes)) {
     return refuse(cudaErrorInvalidValue,
                   fmt::format("{}: {} bytes of dynamic and {} of static shared memory; "
                               "cudaFuncSetAttribute allows {}, and the device {} in all",
