@@ -17,7 +17,7 @@ constexpr std::uint64_t kWord = 4;
 constexpr std::uint64_t kSector = 32;
 
 // Lanes that one wavefront can serve.
-int lanes_together(int bytes) {
+std::uint32_t lanes_together(std::uint32_t bytes) {
   return bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
 }
 
@@ -25,9 +25,8 @@ LaneMask lane_range(std::uint32_t first, std::uint32_t count) {
   return count == kLanes ? kAllLanes : ((LaneMask{1} << count) - 1) << first;
 }
 
-bool contiguous(const LaneAddresses& addresses, std::uint32_t mask, int bytes) {
-  if (mask != ~0u || addresses[0] % static_cast<std::uint64_t>(std::max(bytes, 4)) != 0)
-    return false;
+bool contiguous(const LaneAddresses& addresses, LaneMask mask, std::uint32_t bytes) {
+  if (mask != kAllLanes || addresses[0] % std::max(bytes, 4u) != 0) return false;
   std::uint64_t difference = 0;
   for (std::size_t lane = 0; lane < kLanes; ++lane)
     difference |= addresses[lane] ^ (addresses[0] + lane * bytes);
@@ -94,8 +93,10 @@ int shared_wavefronts(const LaneAddresses& addresses, LaneMask mask, std::uint32
 
 int global_sectors(const LaneAddresses& addresses, LaneMask mask, std::uint32_t bytes) {
   if (contiguous(addresses, mask, bytes))
-    return static_cast<int>((addresses[0] % kSector + kLanes * bytes + kSector - 1) / kSector);
-  std::array<std::uint64_t, kLanes * 2> sectors;  // an access of up to 32 bytes touches at most two
+    return static_cast<int>((addresses[0] % kSector + std::uint64_t{kLanes} * bytes + kSector - 1) /
+                            kSector);
+  std::array<std::uint64_t, std::size_t{kLanes} * 2>
+      sectors;  // an access of up to 32 bytes touches at most two
   std::size_t count = 0;
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     if ((mask >> lane & 1) == 0) continue;

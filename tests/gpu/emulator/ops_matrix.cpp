@@ -69,8 +69,8 @@ void for_each_half(Warp& warp, const Operation& operation, const LaneAddresses& 
       for (int half = 0; half < 2; ++half) {
         Element at = matrix_8x8(lane, half);
         if (transposed) at = {at.column, at.row};
-        const std::uint64_t row = rows[matrix * 8 + static_cast<std::size_t>(at.row)];
-        visit(warp.block().shared() + row + at.column * 2, words[lane], half * 16);
+        const std::uint64_t row = rows[std::size_t{matrix} * 8 + static_cast<std::size_t>(at.row)];
+        visit(warp.block().shared() + row + std::ptrdiff_t{2} * at.column, words[lane], half * 16);
       }
   }
 }

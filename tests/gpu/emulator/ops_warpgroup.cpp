@@ -89,7 +89,7 @@ class OperandReader {
   float value(std::uint32_t address, int element) const {
     const int size = tensor_element_bytes(format_);
     std::uint32_t bits = 0;
-    std::memcpy(&bits, warp_.block().shared() + address + element * size,
+    std::memcpy(&bits, warp_.block().shared() + address + std::ptrdiff_t{element} * size,
                 static_cast<std::size_t>(size));
     return tensor_element(format_, bits);
   }
