@@ -41,9 +41,9 @@ namespace lodestone::tools {
 
 // Lists name fields of the settings struct.
 struct CommandText {
-  std::string name;         // "tokenize"; "priors import" belongs to the group, or command, "priors"
-  std::string summary;      // one line in the list of commands
-  std::string description;  // what it reads, does and writes; examples
+  std::string name;     // "tokenize"; "priors import" belongs to the group, or command, "priors"
+  std::string summary;  // one line in the list of commands
+  std::string description;                    // what it reads, does and writes; examples
   std::vector<std::string> positionals = {};  // given without a flag, in this order
   std::vector<std::string> required = {};     // texts or lists that must not be empty
   std::vector<std::string> inputs = {};   // paths read: must exist, are hashed into the manifest

@@ -223,8 +223,10 @@ Operand BodyParser::literal() {
   const bool negative = accept("-");
   if (!parse_literal(lexer_.next().text, result)) fail_at("a number was expected");
   if (negative && result.literal == Operand::Literal::kInteger) result.bits = ~result.bits + 1;
-  if (negative && result.literal == Operand::Literal::kDouble) result.bits ^= std::uint64_t{1} << 63;
-  if (negative && result.literal == Operand::Literal::kSingle) result.bits ^= std::uint64_t{1} << 31;
+  if (negative && result.literal == Operand::Literal::kDouble)
+    result.bits ^= std::uint64_t{1} << 63;
+  if (negative && result.literal == Operand::Literal::kSingle)
+    result.bits ^= std::uint64_t{1} << 31;
   return result;
 }
 
