@@ -1,6 +1,7 @@
 // The CUDA gather against the CPU's: copies and sums in one order, so the same bits.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -31,7 +32,10 @@ std::vector<T> sawtooth(std::int64_t count) {
 
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+  const auto bits_are_same = [](const T& x, const T& y) {
+    return std::memcmp(&x, &y, sizeof(T)) == 0;
+  };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), bits_are_same);
 }
 
 template <class T>
