@@ -122,7 +122,7 @@ class TokenizeJob {
 };
 
 void TokenizeJob::say_what_is_done() const {
-  const json& state = work_.state();
+  const json state = work_.state();
   if (state.contains("cells") && state["cells"] > 0)
     log::info("{}: continues after cell {}", work_.path().string(),
               state["cells"].get<std::int64_t>());
@@ -134,7 +134,7 @@ void TokenizeJob::say_what_is_done() const {
 // As it was kept, or measured now and kept.
 QualityControl TokenizeJob::quality_of(std::size_t index, const GeneMapping& mapping) {
   const fs::path kept = work_.path() / fmt::format("quality-{:05}.h5", index);
-  if (const json& known = work_.state(); index < known.value("quality", json::array()).size()) {
+  if (const json known = work_.state(); index < known.value("quality", json::array()).size()) {
     if (fs::exists(kept) && known["quality"][index] == hash_file(kept)) return load_quality(kept);
     work_.start_anew(kept.filename().string() + " was changed");
     for (std::size_t before = 0; before < index; ++before)
@@ -226,7 +226,7 @@ TokenPlan TokenizeJob::plan() const {
 // The shards of an earlier run, if there are any and they hold what it kept account of.
 std::unique_ptr<TokenDirectoryWriter> TokenizeJob::take_up(
     const TokenDirectoryWriter::Options& options) {
-  const json& state = work_.state();
+  const json state = work_.state();
   if (!state.contains("cells")) return nullptr;
   const auto cells = state["cells"].get<std::int64_t>();
   const auto digest = state["digest"].get<std::uint64_t>();

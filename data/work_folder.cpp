@@ -74,7 +74,7 @@ void WorkFolder::take_up() {
     if (kept.is_object() && kept.contains("state") && kept.value("job", json()) == job_) {
       remove_staged(path_);
       remove_staged(output());
-      state_ = kept["state"];
+      set_state(kept["state"]);
       return;
     }
     log::info("{}: holds the unfinished output of other inputs or settings; starts anew",
@@ -90,7 +90,7 @@ void WorkFolder::start_anew(const std::string& why) {
 
 // Everything but the lock. The job goes first: without it the rest is nobody's.
 void WorkFolder::clear() {
-  state_ = json::object();
+  set_state(json::object());
   fs::remove(path_ / kJobName);
   for (const auto& entry : fs::directory_iterator(path_))
     if (entry.path().filename() != kLockName) fs::remove_all(entry.path());
@@ -99,6 +99,16 @@ void WorkFolder::clear() {
 
 void WorkFolder::save(json state) {
   write_text(path_ / kJobName, json{{"job", job_}, {"state", state}}.dump(1) + "\n");
+  set_state(std::move(state));
+}
+
+json WorkFolder::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void WorkFolder::set_state(json state) {
+  const std::lock_guard lock(mutex_);
   state_ = std::move(state);
 }
 

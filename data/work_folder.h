@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -31,14 +32,14 @@ class WorkFolder {
   const std::filesystem::path& path() const { return path_; }  // for files that are not output
 
   // What was saved last; an empty object at the start.
-  const nlohmann::json& state() const { return state_; }
+  nlohmann::json state() const;
   // Durable when it returns. What it speaks of must be on the disk before.
   void save(nlohmann::json state);
   // Forgets what was saved: it turned out not to be usable.
   void start_anew(const std::string& why);
 
   // Forgets it for good: the same job would fail again.
-  void discard() { state_ = nlohmann::json::object(); }
+  void discard() { set_state(nlohmann::json::object()); }
 
   // Flushes output(), makes it the target, and removes the rest.
   void publish();
@@ -57,10 +58,13 @@ class WorkFolder {
   };
   void take_up();
   void clear();
+  void set_state(nlohmann::json state);
 
   std::filesystem::path target_, path_;
   bool replace_;
-  nlohmann::json job_, state_ = nlohmann::json::object();
+  nlohmann::json job_;
+  mutable std::mutex mutex_;  // of the state: a thread may save while the job reads it
+  nlohmann::json state_ = nlohmann::json::object();
   Lock lock_;
   bool published_ = false;
 };
