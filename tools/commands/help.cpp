@@ -17,7 +17,7 @@ std::string shown_value(const config::Field& field) {
 }
 
 std::string value_hint(const config::Field& field) {
-  const std::string kind = std::visit(
+  std::string kind = std::visit(
       [](const auto* target) -> std::string {
         using T = std::remove_cv_t<std::remove_pointer_t<decltype(target)>>;
         if constexpr (std::is_same_v<T, std::string>) return "TEXT";
