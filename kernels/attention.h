@@ -17,6 +17,7 @@ struct AttentionLayout {
   const std::int64_t* offsets;          // [cells + 1]: where each cell's keys and values begin
   const std::int32_t* cells_by_length;  // [cells]: every cell once, the longest first
   std::int64_t cells, longest;          // longest: keys of the longest cell
+  std::int64_t longest_queries = 0;     // of the cell with the most; the CPU does not read it
   std::int64_t heads, head_size;
   int workers;  // slots in the workspace
   DType dtype;
@@ -50,6 +51,10 @@ struct AttentionForwardArgs {
 };
 std::int64_t attention_forward_workspace(const AttentionLayout& layout, CpuStream& stream);
 void run(const AttentionForwardArgs& args, CpuStream& stream);
+// On CUDA: f32 with heads of up to 128, and bf16 with heads of 32, 64 or 128 whose rows are aligned
+// to 16 bytes; anything else is refused (kInvalidArgument). Results do not depend on `workers`.
+std::int64_t attention_forward_workspace(const AttentionLayout& layout, CudaStream& stream);
+void run(const AttentionForwardArgs& args, CudaStream& stream);
 
 struct AttentionBackwardArgs {
   const void* dy;                         // [M, heads, head_size]
@@ -66,5 +71,7 @@ struct AttentionBackwardArgs {
 };
 std::int64_t attention_backward_workspace(const AttentionLayout& layout, CpuStream& stream);
 void run(const AttentionBackwardArgs& args, CpuStream& stream);
+std::int64_t attention_backward_workspace(const AttentionLayout& layout, CudaStream& stream);
+void run(const AttentionBackwardArgs& args, CudaStream& stream);
 
 }  // namespace lodestone::kernels
