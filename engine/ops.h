@@ -10,10 +10,9 @@
 
 #include "engine/autograd/var.h"
 #include "engine/core/philox.h"
+#include "kernels/activation.h"
 
 namespace lodestone {
-
-enum class Activation : std::uint8_t { kNone, kGelu };  // kGelu: exact, x * Phi(x) by erf
 
 // y[N, O] = activation(x[N, C] @ weight[O, C]^T + bias[O]). `bias` may be undefined.
 Var linear(const Var& x, const Var& weight, const Var& bias,

@@ -24,11 +24,11 @@ void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias) 
         name_of(bias.dtype()), bias.shape().text());
 }
 
-// `pre_activation` is undefined without GELU.
-Backward backward_of(const Tensor& x, const Tensor& weight, const Tensor& pre_activation) {
-  return [x, weight, pre_activation](const Tensor& dy, Grads& grads) {
-    const bool gelu = pre_activation.defined();
-    Tensor dpre_activation = gelu ? Tensor::empty_like(dy) : Tensor();
+// `pre_activation` is undefined without an activation.
+Backward backward_of(const Tensor& x, const Tensor& weight, Activation activation,
+                     const Tensor& pre_activation) {
+  return [x, weight, activation, pre_activation](const Tensor& dy, Grads& grads) {
+    Tensor dpre_activation = pre_activation.defined() ? Tensor::empty_like(dy) : Tensor();
     const DType wide = accumulation_type(dy.dtype());
     const std::int64_t rows = x.shape()[0], out = weight.shape()[0];
     Tensor parts = Tensor::empty({kernels::row_blocks(rows), out}, wide, dy.device());
@@ -44,7 +44,7 @@ Backward backward_of(const Tensor& x, const Tensor& weight, const Tensor& pre_ac
                                                 .rows = rows,
                                                 .in = x.shape()[1],
                                                 .out = out,
-                                                .gelu = gelu,
+                                                .activation = activation,
                                                 .dtype = dy.dtype()},
                     dy.device());
   };
@@ -58,10 +58,10 @@ Var linear(const Var& x, const Var& weight, const Var& bias, Activation activati
   const Tensor& b = bias.value();
   check_arguments(x_in, w, b);
   const std::int64_t rows = x_in.shape()[0], in = x_in.shape()[1], out = w.shape()[0];
-  const bool gelu = activation == Activation::kGelu;
+  const bool activated = activation != Activation::kNone;
   Tensor y = Tensor::empty({rows, out}, x_in.dtype(), x_in.device());
   // Nobody needs it again where nothing is recorded: the activation is then applied in place.
-  const bool keep = gelu && Var::records({x, weight, bias});
+  const bool keep = activated && Var::records({x, weight, bias});
   Tensor pre_activation = keep ? Tensor::empty_like(y) : y;
   kernels::launch(kernels::LinearForwardArgs{.x = x_in.data(),
                                              .weight = w.data(),
@@ -71,11 +71,11 @@ Var linear(const Var& x, const Var& weight, const Var& bias, Activation activati
                                              .rows = rows,
                                              .in = in,
                                              .out = out,
-                                             .gelu = gelu,
+                                             .activation = activation,
                                              .dtype = x_in.dtype()},
                   x_in.device());
   return Var::record("linear", y, {x, weight, bias},
-                     backward_of(x_in, w, gelu ? pre_activation : Tensor()));
+                     backward_of(x_in, w, activation, activated ? pre_activation : Tensor()));
 }
 
 }  // namespace lodestone

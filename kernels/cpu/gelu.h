@@ -1,37 +1,20 @@
 #pragma once
-// GELU, x Phi(x), and its derivative Phi(x) + x phi(x), as vector code. In f32 both come of one
-// polynomial, log2 of the tail Q(a) = 1 - Phi(a) for a = |x| (Phi(-a) = Q(a)):
-//   x Phi(x) = max(x, 0) - a Q(a),   derivative = 1 - d or, left of 0, d = Q(a) (1 - a h(a))
-// with the hazard rate h = phi / Q. Beyond a = 6 both stay what they are there, 6e-9. Fitted at
-// Chebyshev nodes; bounds measured in tests/ops/gelu_test.cpp. In f64 they are the C library's.
+// Both forms of GELU (kernels/activation.h) and their derivatives, as vector code in f32
+// (kernels/gelu.h) and by the C library in f64.
 #include <cmath>
 #include <numbers>
 
+#include "kernels/cpu/elementary.h"
 #include "kernels/cpu/power_of_two.h"
+#include "kernels/gelu.h"
 
 namespace lodestone::kernels {
-
-// Q(a) for a in [0, 6].
-inline float normal_tail(float a) {
-  float p = -2.622888751e-8f;  // log2 Q(a)
-  p = p * a + 7.919798009e-7f;
-  p = p * a - 1.023568348e-5f;
-  p = p * a + 7.201833796e-5f;
-  p = p * a - 2.634700213e-4f;
-  p = p * a - 3.599311458e-5f;
-  p = p * a + 6.994218566e-3f;
-  p = p * a - 5.247564241e-2f;
-  p = p * a - 4.592087269e-1f;
-  p = p * a - 1.151105762e+0f;
-  p = p * a - 1.0f;
-  return power_of_two(p);
-}
 
 // Absolute error below 1e-7 of max(1, |x|).
 inline float gelu(float x) {
   const float size = std::abs(x);
-  const float a = size > 6.0f ? 6.0f : size;
-  return (x > 0.0f ? x : 0.0f) - a * normal_tail(a);
+  const float a = size > kGeluEnd ? kGeluEnd : size;
+  return (x > 0.0f ? x : 0.0f) - a * power_of_two(log2_of_normal_tail(a));
 }
 inline double gelu(double x) {
   return x * 0.5 * (1 + std::erf(x * (1 / std::numbers::sqrt2)));
@@ -40,23 +23,28 @@ inline double gelu(double x) {
 // Absolute error below 2e-7.
 inline float gelu_derivative(float x) {
   const float size = std::abs(x);
-  const float a = size > 6.0f ? 6.0f : size;
-  float h = -2.841025661e-6f;
-  h = h * a + 4.866114613e-5f;
-  h = h * a - 3.428180353e-4f;
-  h = h * a + 1.131350640e-3f;
-  h = h * a + 1.541592246e-5f;
-  h = h * a - 1.926349103e-2f;
-  h = h * a + 1.090496555e-1f;
-  h = h * a + 6.366146803e-1f;
-  h = h * a + 7.978846431e-1f;
-  const float d = normal_tail(a) * (1.0f - a * h);
+  const float a = size > kGeluEnd ? kGeluEnd : size;
+  const float d = power_of_two(log2_of_normal_tail(a)) * (1.0f - a * normal_hazard_rate(a));
   return x > 0.0f ? 1.0f - d : d;
 }
 inline double gelu_derivative(double x) {
   constexpr double kDensityAtZero = std::numbers::inv_sqrtpi / std::numbers::sqrt2;
   return 0.5 * (1 + std::erf(x * (1 / std::numbers::sqrt2))) +
          x * kDensityAtZero * std::exp(-0.5 * x * x);
+}
+
+// In f32: absolute error below 1e-6 of max(1, |x|), of the derivative below 2e-6.
+template <class C>
+C gelu_tanh(C x) {
+  return x / (1 + exponential(-gelu_tanh_argument(x)));
+}
+template <class C>
+C gelu_tanh_derivative(C x) {
+  constexpr C kEnd = static_cast<C>(kGeluTanhEnd);
+  const C at_most = x > kEnd ? kEnd : x;
+  const C at = at_most < -kEnd ? -kEnd : at_most;
+  const C s = 1 / (1 + exponential(-gelu_tanh_argument(at)));
+  return s + at * s * (1 - s) * gelu_tanh_argument_slope(at);
 }
 
 }  // namespace lodestone::kernels

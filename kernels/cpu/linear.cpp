@@ -1,23 +1,30 @@
 #include "kernels/linear.h"
 
-#include "engine/core/threads.h"
 #include "kernels/cpu/elements.h"
+#include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/gelu.h"
 #include "kernels/cpu/matrix_product.h"
 #include "kernels/cpu/row_sums.h"
 
-// Three products and, around them, one pass over [rows, out] each way: forward for GELU, backward
-// for its derivative and the bias gradient at once.
+// Three products and, around them, one pass over [rows, out] each way: forward for the activation,
+// backward for its derivative and the bias gradient at once.
 namespace lodestone::kernels {
 
 namespace {
 
+// Calls f(value, derivative) with the functions of an activation.
+template <class C, class F>
+void with_functions(Activation activation, const F& f) {
+  if (activation == Activation::kGelu)
+    f([](C x) { return gelu(x); }, [](C x) { return gelu_derivative(x); });
+  else
+    f([](C x) { return gelu_tanh(x); }, [](C x) { return gelu_tanh_derivative(x); });
+}
+
 template <class T>
-void apply_gelu(const T* x, T* y, std::int64_t count) {
-  constexpr std::int64_t kElementsPerThread = 16384;
-  parallel_for(count, kElementsPerThread, [=](std::int64_t begin, std::int64_t end) {
-#pragma omp simd
-    for (std::int64_t i = begin; i < end; ++i) store(y[i], gelu(static_cast<Compute<T>>(x[i])));
+void apply_activation(const LinearForwardArgs& a) {
+  with_functions<Compute<T>>(a.activation, [&](auto value, auto) {
+    map<T>(a.pre_activation, a.y, a.rows * a.out, value);
   });
 }
 
@@ -42,46 +49,47 @@ void bias_gradient(const LinearBackwardArgs& a) {
   });
 }
 
-// dpre_activation = dy * GELU'(pre_activation), and the bias gradient: its sums.
+// dpre_activation = dy * activation'(pre_activation), and the bias gradient: its sums.
 template <class T>
-void gelu_and_bias_gradient(const LinearBackwardArgs& a) {
+void activation_and_bias_gradient(const LinearBackwardArgs& a) {
   using C = Compute<T>;
-  sum_bias_gradient<C>(a, [&](std::int64_t first, C* sums) {
-    const T* dy = static_cast<const T*>(a.dy) + first;
-    const T* x = static_cast<const T*>(a.pre_activation) + first;
-    T* dx = static_cast<T*>(a.dpre_activation) + first;
+  with_functions<C>(a.activation, [&](auto, auto derivative) {
+    sum_bias_gradient<C>(a, [&](std::int64_t first, C* sums) {
+      const T* dy = static_cast<const T*>(a.dy) + first;
+      const T* x = static_cast<const T*>(a.pre_activation) + first;
+      T* dx = static_cast<T*>(a.dpre_activation) + first;
 #pragma omp simd
-    for (std::int64_t c = 0; c < a.out; ++c) {
-      store(dx[c], static_cast<C>(dy[c]) * gelu_derivative(static_cast<C>(x[c])));
-      sums[c] += static_cast<C>(dx[c]);
-    }
+      for (std::int64_t c = 0; c < a.out; ++c) {
+        store(dx[c], static_cast<C>(dy[c]) * derivative(static_cast<C>(x[c])));
+        sums[c] += static_cast<C>(dx[c]);
+      }
+    });
   });
 }
 
 }  // namespace
 
 void run(const LinearForwardArgs& a, CpuStream&) {
+  const bool activated = a.activation != Activation::kNone;
   matrix_product({.a = a.x,
                   .b = a.weight,
                   .bias = a.bias,
-                  .c = a.gelu ? a.pre_activation : a.y,
+                  .c = activated ? a.pre_activation : a.y,
                   .m = a.rows,
                   .n = a.out,
                   .k = a.in,
                   .transpose_b = true,
                   .dtype = a.dtype,
                   .result = a.dtype});
-  if (!a.gelu) return;
-  visit_floating_cpu(a.dtype, [&]<class T>() {
-    apply_gelu(static_cast<const T*>(a.pre_activation), static_cast<T*>(a.y), a.rows * a.out);
-  });
+  if (activated) visit_floating_cpu(a.dtype, [&]<class T>() { apply_activation<T>(a); });
 }
 
 void run(const LinearBackwardArgs& a, CpuStream&) {
-  const void* dproduct = a.gelu ? a.dpre_activation : a.dy;
+  const bool activated = a.activation != Activation::kNone;
+  const void* dproduct = activated ? a.dpre_activation : a.dy;
   visit_floating_cpu(a.dtype, [&]<class T>() {
-    if (a.gelu)
-      gelu_and_bias_gradient<T>(a);
+    if (activated)
+      activation_and_bias_gradient<T>(a);
     else if (a.dbias.data)
       bias_gradient<T>(a);
   });

@@ -26,7 +26,9 @@ TEST(Linear, Cases) {
              linear_case(5, 7, 3, Activation::kNone), linear_case(5, 7, 3, Activation::kGelu),
              linear_case(65, 33, 129, Activation::kGelu),
              linear_case(2049, 5, 3, Activation::kGelu), linear_case(3, 2049, 5, Activation::kNone),
-             linear_case(5, 3, 2049, Activation::kGelu)});
+             linear_case(5, 3, 2049, Activation::kGelu),
+             linear_case(1, 1, 1, Activation::kGeluTanh),
+             linear_case(65, 33, 129, Activation::kGeluTanh)});
 }
 
 TEST(Linear, WithoutBias) {
