@@ -23,12 +23,16 @@ decltype(auto) visit_floating_cuda(DType dtype, F&& f) {
   }
 }
 
+template <class... Pointer>
+bool aligned_to_16_bytes(const Pointer*... pointers) {
+  return (... && (reinterpret_cast<std::uintptr_t>(pointers) % 16 == 0));
+}
+
 // Whether rows of `cols` elements may be moved in accesses of 16 bytes, as far as these pointers
 // go.
 template <class T, class... Pointer>
 bool in_16_bytes(std::int64_t cols, const Pointer*... rows) {
-  const bool aligned = (... && (reinterpret_cast<std::uintptr_t>(rows) % 16 == 0));
-  return aligned && cols % (16 / static_cast<std::int64_t>(sizeof(T))) == 0;
+  return aligned_to_16_bytes(rows...) && cols % (16 / static_cast<std::int64_t>(sizeof(T))) == 0;
 }
 
 }  // namespace lodestone::kernels
