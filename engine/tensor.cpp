@@ -1,40 +1,11 @@
 #include "engine/tensor.h"
 
-#include <cstring>
-
+#include "engine/core/check.h"
 #include "engine/memory/storage.h"
+#include "kernels/cast.h"
+#include "kernels/launch.h"
 
 namespace lodestone {
-
-namespace {
-
-template <class From, class To>
-void convert(const Tensor& source, Tensor& target) {
-  const auto from = source.host<From>();
-  const auto to = target.host<To>();
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    if constexpr (std::is_same_v<To, BFloat16>)
-      to[i] = BFloat16(static_cast<float>(from[i]));
-    else
-      to[i] = static_cast<To>(from[i]);
-  }
-}
-
-template <class From>
-void convert_from(const Tensor& source, Tensor& target) {
-  switch (target.dtype()) {
-    case DType::kF32:
-      return convert<From, float>(source, target);
-    case DType::kF64:
-      return convert<From, double>(source, target);
-    case DType::kBf16:
-      return convert<From, BFloat16>(source, target);
-    default:
-      fail(ErrorKind::kInvalidArgument, "cast: {} is not a floating type", name_of(target.dtype()));
-  }
-}
-
-}  // namespace
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
   Tensor t;
@@ -98,16 +69,14 @@ Tensor Tensor::slice(std::int64_t begin, const Shape& shape) const {
 }
 
 void Tensor::fill_zero() {
-  check(device().is_cpu(), "tensor: fill_zero on {}", device().text());
-  if (bytes()) std::memset(data(), 0, bytes());
+  fill_bytes(data(), device(), 0, bytes());
 }
 
 void Tensor::copy_from(const Tensor& source) {
   check(source.numel() == numel() && source.dtype() == dtype_,
         "tensor: cannot copy {} {} into {} {}", name_of(source.dtype()), source.shape().text(),
         name_of(dtype_), shape_.text());
-  check(device().is_cpu() && source.device().is_cpu(), "tensor: copy_from is for CPU tensors");
-  if (bytes()) std::memcpy(data(), source.data(), bytes());
+  copy_bytes(data(), device(), source.data(), source.device(), bytes());
 }
 
 Tensor Tensor::clone() const {
@@ -117,20 +86,35 @@ Tensor Tensor::clone() const {
 }
 
 Tensor Tensor::cast(DType dtype) const {
+  for (const DType type : {dtype_, dtype})
+    check(is_floating(type), "cast: {} is not a floating type", name_of(type));
   Tensor t = empty(shape_, dtype, device());
-  switch (dtype_) {
-    case DType::kF32:
-      convert_from<float>(*this, t);
-      break;
-    case DType::kF64:
-      convert_from<double>(*this, t);
-      break;
-    case DType::kBf16:
-      convert_from<BFloat16>(*this, t);
-      break;
-    default:
-      fail(ErrorKind::kInvalidArgument, "cast: {} is not a floating type", name_of(dtype_));
-  }
+  kernels::launch(kernels::CastArgs{.from = data(),
+                                    .to = t.data(),
+                                    .count = numel(),
+                                    .from_dtype = dtype_,
+                                    .to_dtype = dtype},
+                  device());
+  return t;
+}
+
+Tensor Tensor::to(Device device) const {
+  if (this->device() == device) return *this;
+  Tensor t = empty(shape_, dtype_, device);
+  t.copy_from(*this);
+  return t;
+}
+
+const void* Tensor::data_on(DType dtype, Device device) const {
+  check(defined() && dtype_ == dtype, "tensor: data_on<{}>() of a tensor of {}", name_of(dtype),
+        name_of(dtype_));
+  return on(device).data();
+}
+
+Tensor Tensor::on(Device device) const {
+  if (this->device() == device) return *this;
+  Tensor t = *this;
+  t.storage_ = storage_->copy_on(device);
   return t;
 }
 

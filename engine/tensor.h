@@ -65,14 +65,25 @@ class Tensor {
   Tensor slice(std::int64_t begin, const Shape& shape) const;
 
   void fill_zero();
-  // Copies all elements from a tensor of the same numel and dtype (on the CPU).
+  // Copies all elements from a tensor of the same numel and dtype, of the same device or the CPU.
   void copy_from(const Tensor& source);
   Tensor clone() const;
-  // A copy with another floating dtype (CPU, between f32, f64 and bf16).
+  // A copy with another floating dtype (f32, bf16; on the CPU f64 too).
   Tensor cast(DType dtype) const;
+  // The same elements on that device: this tensor if it lies there, a copy otherwise.
+  Tensor to(Device device) const;
+  // The same, but the copy is made once and kept with this tensor's memory, whose contents must not
+  // change afterwards: for the index arrays of a batch, which the host checks and kernels read.
+  Tensor on(Device device) const;
+  // The elements of that copy.
+  template <class T>
+  const T* data_on(Device device) const {
+    return static_cast<const T*>(data_on(kDTypeOf<T>, device));
+  }
 
  private:
   void check_host(DType dtype) const;
+  const void* data_on(DType dtype, Device device) const;
   std::shared_ptr<Storage> storage_;
   std::int64_t offset_ = 0;  // in elements
   Shape shape_;

@@ -73,14 +73,14 @@ Embedding::Embedding(ParameterStore& store, const ModelConfig& config)
   std::iota(homologous_index_.begin(), homologous_index_.end(), 0);
 }
 
-void Embedding::set_prior(const std::string& name, Tensor table_VP) {
+void Embedding::set_prior(const std::string& name, const Tensor& table_VP) {
   const Shape expected{config_.vocabulary, config_.prior_width};
   check(table_VP.shape() == expected && table_VP.dtype() == DType::kF32,
         "prior {}: expected f32 {}, got {} {}", name, expected.text(), name_of(table_VP.dtype()),
         table_VP.shape().text());
   for (Prior& prior : priors_)
     if (prior.name == name) {
-      prior.table = std::move(table_VP);
+      prior.table = table_VP.to(store_.device());
       return;
     }
   fail(ErrorKind::kInvalidArgument, "prior {}: switched off in this model", name);

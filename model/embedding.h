@@ -17,7 +17,7 @@ class Embedding {
   Embedding(ParameterStore& store, const ModelConfig& config);
 
   // Prior tables f32 [V, P], kept in the compute dtype from then on; homologous_index [V].
-  void set_prior(const std::string& name, Tensor table);
+  void set_prior(const std::string& name, const Tensor& table);
   const Tensor& prior(const std::string& name) const;  // f32 [V, P]
   void set_homologous_index(std::vector<std::int32_t> index);
   const std::vector<std::int32_t>& homologous_index() const { return homologous_index_; }

@@ -30,12 +30,23 @@ Tensor offsets_with_cls(const Tensor& offsets) {
   return shifted;
 }
 
-double scalar(const Tensor& value) {
+// The number of a wide tensor [1]; 0 where there is none.
+double number(const Tensor& tensor) {
+  if (!tensor.defined()) return 0;
+  const Tensor value = tensor.to(Device::cpu());
   return value.dtype() == DType::kF64 ? value.host<double>()[0]
                                       : static_cast<double>(value.host<float>()[0]);
 }
 
 }  // namespace
+
+double Losses::id_sum() const {
+  return number(id);
+}
+
+double Losses::value_sum() const {
+  return number(value);
+}
 
 GeneCompass::GeneCompass(ParameterStore& store, const ModelConfig& config)
     : config_((config.validate(), config)),
@@ -46,8 +57,8 @@ GeneCompass::GeneCompass(ParameterStore& store, const ModelConfig& config)
                  config.tie_word_embeddings ? &embedding_.word_embeddings() : nullptr),
       value_head_(store, "cls4value.predictions", config, 1, nullptr) {}
 
-void GeneCompass::set_prior(const std::string& name, Tensor table) {
-  embedding_.set_prior(name, std::move(table));
+void GeneCompass::set_prior(const std::string& name, const Tensor& table) {
+  embedding_.set_prior(name, table);
 }
 
 const Tensor& GeneCompass::prior(const std::string& name) const {
@@ -128,7 +139,7 @@ Losses GeneCompass::losses(const Batch& batch, const TokenTable& table,
   const auto count = static_cast<double>(chosen_globally);
   const std::vector<Var> terms{id_sum, value_sum};
   const std::vector<double> weights{kGeneLossWeight / count, kValueLossWeight / count};
-  return {weighted_sum(terms, weights), scalar(id_sum.value()), scalar(value_sum.value())};
+  return {weighted_sum(terms, weights), id_sum.value(), value_sum.value()};
 }
 
 }  // namespace lodestone

@@ -35,9 +35,11 @@ struct Encoding {
 };
 
 struct Losses {
-  Var total;          // wide [1]: (0.2 * id_sum + 0.8 * value_sum) / chosen_globally
-  double id_sum = 0;  // over this batch's chosen rows
-  double value_sum = 0;
+  Var total;         // wide [1]: (0.2 * id_sum + 0.8 * value_sum) / chosen_globally
+  Tensor id, value;  // wide [1]: the sums, over this batch's chosen rows; undefined with none
+  // The sums as numbers; waits for the device.
+  double id_sum() const;
+  double value_sum() const;
 };
 
 class GeneCompass {
@@ -49,7 +51,7 @@ class GeneCompass {
   ParameterStore& parameters() const { return store_; }
 
   // Buffers, not trained. [V, P] f32 per prior switched on; [V].
-  void set_prior(const std::string& name, Tensor table);
+  void set_prior(const std::string& name, const Tensor& table);
   const Tensor& prior(const std::string& name) const;
   void set_homologous_index(std::vector<std::int32_t> index);
   const std::vector<std::int32_t>& homologous_index() const;

@@ -119,14 +119,15 @@ void refuse_strangers(const NameReport& report, const std::string& allow,
 
 }  // namespace
 
-Model::Model(const ModelConfig& config, DType compute, std::uint64_t seed)
+Model::Model(const ModelConfig& config, DType compute, std::uint64_t seed, Device device)
     : network(store, config) {
-  store.materialize(Device::cpu(), compute, seed);
+  store.materialize(device, compute, seed);
 }
 
 NameReport load_published(Model& model, const TensorArchive& archive) {
   NameReport report;
   std::set<std::string> known;
+  const Tensor masters = model.store.masters().to(Device::cpu());
   for (const PublishedTensor& t : published_layout(model.store, model.network.config())) {
     std::vector<std::string> names{t.name};
     names.insert(names.end(), t.aliases.begin(), t.aliases.end());
@@ -140,9 +141,10 @@ NameReport load_published(Model& model, const TensorArchive& archive) {
     const Tensor tensor = read_expecting(archive, *found, t.shape);
     check_input(is_floating(tensor.dtype()), "{}: tensor {} must hold floating-point numbers",
                 archive.path().string(), *found);
-    scatter_published(t, tensor, &Parameter::master);
+    scatter_published(t, tensor, masters);
     report.matched.push_back(*found);
   }
+  model.store.masters().copy_from(masters);
   model.store.publish_masters();
   load_buffers(model, archive, report);
   known.insert(report.matched.begin(), report.matched.end());
@@ -155,11 +157,12 @@ NameReport load_published(Model& model, const TensorArchive& archive) {
 std::vector<NamedTensor> published_tensors(const Model& model) {
   const ModelConfig& config = model.network.config();
   std::vector<NamedTensor> tensors;
+  const Tensor masters = model.store.masters().to(Device::cpu());
   for (const PublishedTensor& t : published_layout(model.store, config))
-    tensors.push_back({t.name, gather_published(t, &Parameter::master)});
+    tensors.push_back({t.name, gather_published(t, masters)});
   for (const std::string& prior : config.priors())
     if (model.network.prior(prior).defined())
-      tensors.push_back({prior_name(prior), model.network.prior(prior)});
+      tensors.push_back({prior_name(prior), model.network.prior(prior).to(Device::cpu())});
   const auto& homologous = model.network.homologous_index();
   tensors.push_back({kHomologousIndex, Tensor::from(std::vector<std::int64_t>(homologous.begin(),
                                                                               homologous.end()))});
@@ -168,23 +171,24 @@ std::vector<NamedTensor> published_tensors(const Model& model) {
 
 std::vector<NamedTensor> published_gradients(const Model& model) {
   std::vector<NamedTensor> tensors;
+  const Tensor gradients = model.store.gradients().to(Device::cpu());
   for (const PublishedTensor& t : published_layout(model.store, model.network.config()))
-    tensors.push_back({t.name, gather_published(t, &Parameter::gradient)});
+    tensors.push_back({t.name, gather_published(t, gradients)});
   return tensors;
 }
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, DType compute,
-                                  const std::string& allow, NameReport* report) {
+                                  const LoadOptions& options) {
   const auto settings = folder / "config.json";
   check_input(std::filesystem::exists(settings),
               "{}: has no config.json; give the folder of a model", folder.string());
   ModelConfig config = read_model_config(settings);
   const std::unique_ptr<TensorArchive> archive = open_archive(folder);
   complete(config, *archive);
-  auto model = std::make_unique<Model>(config, compute, 0);
+  auto model = std::make_unique<Model>(config, compute, 0, options.device);
   const NameReport names = load_published(*model, *archive);
-  if (report) *report = names;
-  refuse_strangers(names, allow, folder);
+  if (options.report) *options.report = names;
+  refuse_strangers(names, options.allow, folder);
   return model;
 }
 

@@ -14,7 +14,8 @@ namespace lodestone {
 // A network with the store it lives in.
 class Model {
  public:
-  Model(const ModelConfig& config, DType compute, std::uint64_t seed);
+  Model(const ModelConfig& config, DType compute, std::uint64_t seed,
+        Device device = Device::cpu());
   Model(const Model&) = delete;
   ParameterStore store;
   GeneCompass network;
@@ -33,11 +34,17 @@ std::vector<NamedTensor> published_tensors(const Model& model);
 // Gradients under the published names of their parameters.
 std::vector<NamedTensor> published_gradients(const Model& model);
 
+struct LoadOptions {
+  Device device = Device::cpu();
+  // A regular expression of missing or unexpected names to accept; empty: none.
+  std::string allow = {};
+  NameReport* report = nullptr;  // filled if given
+};
 // Reads config.json and model.safetensors or pytorch_model.bin of a folder (ours or published).
-// `allow`: a regular expression of missing or unexpected names to accept ("" = none); others throw
-// kBadInput. Names that carry no weights of ours (position_ids, emb_warmup.*) are always accepted.
+// Names that do not fit and are not allowed throw kBadInput; those that carry no weights of ours
+// (position_ids, emb_warmup.*) are always accepted.
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, DType compute,
-                                  const std::string& allow = "", NameReport* report = nullptr);
+                                  const LoadOptions& options = {});
 // Published whole. `vocabulary_json` may be empty.
 void save_model(const Model& model, const std::filesystem::path& folder,
                 const std::string& vocabulary_json, bool replace = false);

@@ -85,7 +85,8 @@ Tensor unpack(const Tensor& rows, const Tensor& offsets, std::int64_t length) {
   const auto cells = static_cast<std::int64_t>(starts.size()) - 1;
   const std::int64_t columns = rows.shape()[1];
   Tensor padded = Tensor::zeros({cells, length, columns}, DType::kF32, Device::cpu());
-  const auto from = rows.host<float>();
+  const Tensor rows_here = rows.to(Device::cpu());
+  const auto from = rows_here.host<float>();
   const auto to = padded.host<float>();
   for (std::size_t b = 0; b + 1 < starts.size(); ++b) {
     check(starts[b + 1] - starts[b] <= length, "unpack: cell {} has {} rows, more than {}", b,

@@ -47,10 +47,10 @@ PublishedTensor concatenation(const Parameter& p, const Parameter* value) {
 }
 
 template <class T, class Copy>
-void for_each_row(const PublishedTensor& layout, Tensor Parameter::*member, Copy&& copy) {
+void for_each_row(const PublishedTensor& layout, Tensor flat, Copy&& copy) {
   const std::int64_t published_columns = columns_of(layout.shape);
   for (const Piece& piece : layout.pieces) {
-    Tensor ours = piece.parameter->*member;
+    Tensor ours = flat.slice(piece.parameter->offset, piece.parameter->shape);
     const std::int64_t our_columns = columns_of(piece.parameter->shape);
     for (std::int64_t r = 0; r < piece.rows; ++r) {
       const std::int64_t theirs_at =
@@ -89,27 +89,26 @@ std::vector<PublishedTensor> published_layout(const ParameterStore& store,
   return layout;
 }
 
-void scatter_published(const PublishedTensor& layout, const Tensor& published,
-                       Tensor Parameter::*member) {
+void scatter_published(const PublishedTensor& layout, const Tensor& published, const Tensor& flat) {
   const auto visit = [&]<class Ours, class Theirs>(std::span<const Theirs> theirs, Ours) {
-    for_each_row<Ours>(layout, member, [&](Ours* to, std::int64_t at, std::int64_t n) {
+    for_each_row<Ours>(layout, flat, [&](Ours* to, std::int64_t at, std::int64_t n) {
       for (std::int64_t i = 0; i < n; ++i)
         to[i] = static_cast<Ours>(theirs[static_cast<std::size_t>(at + i)]);
     });
   };
-  const bool ours_f64 = (layout.pieces[0].parameter->*member).dtype() == DType::kF64;
+  const bool ours_f64 = flat.dtype() == DType::kF64;
   if (published.dtype() == DType::kF64)
     ours_f64 ? visit(published.host<double>(), double{}) : visit(published.host<double>(), float{});
   else
     ours_f64 ? visit(published.host<float>(), double{}) : visit(published.host<float>(), float{});
 }
 
-Tensor gather_published(const PublishedTensor& layout, Tensor Parameter::*member) {
-  const DType dtype = (layout.pieces[0].parameter->*member).dtype();
+Tensor gather_published(const PublishedTensor& layout, const Tensor& flat) {
+  const DType dtype = flat.dtype();
   Tensor published = Tensor::empty(layout.shape, dtype, Device::cpu());
   const auto gather = [&]<class T>(T) {
     T* const to = static_cast<T*>(published.data());
-    for_each_row<T>(layout, member, [&](const T* from, std::int64_t at, std::int64_t n) {
+    for_each_row<T>(layout, flat, [&](const T* from, std::int64_t at, std::int64_t n) {
       std::copy(from, from + n, to + at);
     });
   };

@@ -31,10 +31,9 @@ struct PublishedTensor {
 std::vector<PublishedTensor> published_layout(const ParameterStore& store,
                                               const ModelConfig& config);
 
-// Copies between a published tensor (f32, its shape) and the pieces of our flat buffers. `member`
-// says which: &Parameter::master or &Parameter::gradient.
-void scatter_published(const PublishedTensor& layout, const Tensor& published,
-                       Tensor Parameter::*member);
-Tensor gather_published(const PublishedTensor& layout, Tensor Parameter::*member);
+// Copies between a published tensor (f32 or f64, its shape) and its pieces of a flat buffer on the
+// CPU that is laid out as the store's: its masters or gradients.
+void scatter_published(const PublishedTensor& layout, const Tensor& published, const Tensor& flat);
+Tensor gather_published(const PublishedTensor& layout, const Tensor& flat);
 
 }  // namespace lodestone

@@ -5,7 +5,7 @@ rules='
 engine/core: engine/core
 kernels: engine/core kernels
 engine/memory: engine/core engine/memory
-engine/tensor: engine/core engine/memory engine/tensor
+engine/tensor: engine/core engine/memory engine/tensor kernels
 engine/autograd: engine/core engine/tensor engine/autograd kernels/gradient
 engine/ops: engine/core engine/tensor engine/autograd engine/ops kernels
 engine: engine kernels

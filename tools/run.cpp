@@ -11,14 +11,34 @@
 
 namespace lodestone::tools {
 
+namespace {
+
+// Of cpu, cuda or cuda:N.
+Device to_device(const std::string& text) {
+  if (text == "cpu") return Device::cpu();
+  const auto colon = text.find(':');
+  return Device::cuda(colon == std::string::npos ? 0 : std::stoi(text.substr(colon + 1)));
+}
+
+}  // namespace
+
 void RunSettings::validate() const {
   check(threads >= 0 && threads <= 1024, "threads = {}: expected 1 to 1024, or 0 for all cores",
         threads);
   check(std::regex_match(device, std::regex("auto|cpu|cuda(:[0-9]{1,4})?")),
         "device = '{}': expected auto, cpu, cuda or cuda:N", device);
-  check(!device.starts_with("cuda"),
-        "device = '{}': this version computes on the CPU only; leave the setting out or use cpu",
-        device);
+  if (device.starts_with("cuda"))
+    check(cuda_device_count() > to_device(device).index,
+          "device = '{}': {}; leave the setting out or use cpu", device,
+          cuda_device_count() == 0
+              ? cuda_problem()
+              : fmt::format("this machine has {} CUDA devices, numbered from 0",
+                            cuda_device_count()));
+}
+
+Device RunSettings::chosen_device() const {
+  if (device == "auto") return cuda_device_count() > 0 ? Device::cuda() : Device::cpu();
+  return to_device(device);
 }
 
 Run::Run(RunSettings settings, OutputOptions options, Manifest manifest)

@@ -22,13 +22,15 @@ struct RunSettings {
 
   template <class Visitor>
   void fields(Visitor& visit) {
-    visit("device", device, "auto, cpu, cuda or cuda:N");
+    visit("device", device, "auto (cuda where there is one), cpu, cuda or cuda:N");
     visit("threads", threads, "CPU threads; 0 = all cores");
     visit("seed", seed, "of every random number");
     visit("deterministic", deterministic, "the same bits on every run; the CPU always gives them");
   }
   // Names every fault at once.
   void validate() const;
+  // Of valid settings.
+  Device chosen_device() const;
 };
 
 // How results are given.
@@ -41,7 +43,7 @@ class Run {
  public:
   Run(RunSettings settings, OutputOptions options, Manifest manifest);
 
-  Device device() const { return Device::cpu(); }
+  Device device() const { return settings_.chosen_device(); }
   std::uint64_t seed() const { return settings_.seed; }
   bool deterministic() const { return settings_.deterministic; }
   // Only seen by commands that plan their own dry run (CommandText::plans): write nothing.

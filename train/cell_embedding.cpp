@@ -116,7 +116,8 @@ class Embedder {
         model_.network.encode(unmasked_batch(cells, mapping_.species), ForwardContext{}, !last);
     const Tensor chosen =
         last ? encoding.states.value() : encoding.layers[static_cast<std::size_t>(config_.layer)];
-    const Tensor states = chosen.dtype() == DType::kF32 ? chosen : chosen.cast(DType::kF32);
+    const Tensor states =
+        (chosen.dtype() == DType::kF32 ? chosen : chosen.cast(DType::kF32)).to(Device::cpu());
     const auto offsets = encoding.offsets.host<std::int64_t>();
     const auto H = static_cast<std::size_t>(shape.hidden);
     for (std::size_t b = 0; b < cells.size(); ++b)

@@ -34,6 +34,7 @@ struct TrainConfig {
   AdamWConfig optimizer;
   ScheduleConfig schedule;
   std::uint64_t seed = 42;
+  Device device;  // no setting: a run may continue on another
 
   // The settings but the seed, which every command has anyway.
   template <class Visitor>

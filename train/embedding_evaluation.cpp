@@ -52,7 +52,8 @@ std::string name_among(std::span<const std::unique_ptr<CellSource>> files,
 // The same network with new random weights; what it knows of genes stays.
 std::unique_ptr<Model> untrained(const Model& model, std::uint64_t seed) {
   const GeneCompass& known = model.network;
-  auto random = std::make_unique<Model>(known.config(), model.store.compute_type(), seed);
+  auto random = std::make_unique<Model>(known.config(), model.store.compute_type(), seed,
+                                        model.store.device());
   random->network.set_homologous_index(known.homologous_index());
   for (const std::string& prior : known.config().priors())
     random->network.set_prior(prior, known.prior(prior));

@@ -32,6 +32,7 @@ RunDirectory::Opening opening(const TrainConfig& settings, bool resume) {
 TrainConfig settings_of(const RunDirectory& run, const TrainConfig& given) {
   TrainConfig config = run.holds_run() ? overlaid(read_train_config(run.config()), given) : given;
   config.loader.seed = config.seed;
+  config.device = given.device;
   validate(config);
   return config;
 }

@@ -128,10 +128,10 @@ void add_model(const Batch& batch, const Model& model, PretrainingScore& sums) {
   const ForwardContext context;
   const TokenTable table = model.network.token_table({&batch, 1}, context);
   const Losses losses = model.network.losses(batch, table, context, batch.chosen());
-  if (!std::isfinite(losses.id_sum) || !std::isfinite(losses.value_sum))
+  if (!std::isfinite(losses.id_sum()) || !std::isfinite(losses.value_sum()))
     fail(ErrorKind::kNumeric, "evaluate: a loss is not finite; the model's weights are broken");
-  sums.gene_model += losses.id_sum;
-  sums.value_model += losses.value_sum;
+  sums.gene_model += losses.id_sum();
+  sums.value_model += losses.value_sum();
 }
 
 }  // namespace

@@ -97,7 +97,8 @@ std::unique_ptr<Model> new_model(TrainConfig& config, const TokenDirectory& data
         "{}: vectors have {} numbers, model.prior_width is {}; set it to 0 to take the file's",
         config.priors, prior.width(), config.model.prior_width);
   }
-  auto model = std::make_unique<Model>(config.model, config.compute_type(), config.seed);
+  auto model =
+      std::make_unique<Model>(config.model, config.compute_type(), config.seed, config.device);
   for (const PriorTable& prior : priors) model->network.set_prior(prior.name, prior.values);
   if (vocabulary)
     model->network.set_homologous_index(vocabulary->homologous_index());
@@ -109,7 +110,7 @@ std::unique_ptr<Model> new_model(TrainConfig& config, const TokenDirectory& data
 std::unique_ptr<Model> initial_model(TrainConfig& config, const TokenDirectory& data) {
   check(config.priors.empty(), "init and priors exclude each other: {} brings its own priors",
         config.init);
-  auto model = load_model(config.init, config.compute_type());
+  auto model = load_model(config.init, config.compute_type(), {.device = config.device});
   config.model = model->network.config();
   check_vocabulary_size(config.model.vocabulary, data.vocabulary_size(), config.init);
   check_input(config.model.target_total == target_total(data),

@@ -40,7 +40,7 @@ void set_losses(Report& report, const LossSums& sums, std::int64_t chosen) {
 
 void check_finite(const LossSums& sums, std::int64_t step, const ParameterStore& store) {
   if (std::isfinite(sums.id) && std::isfinite(sums.value)) return;
-  const Tensor masters = store.masters();
+  const Tensor masters = store.masters().to(Device::cpu());
   const auto weights = masters.host<float>();
   for (const Parameter& p : store.parameters())
     for (std::int64_t i = p.offset; i < p.offset + p.numel(); ++i)
@@ -103,13 +103,14 @@ LossSums Trainer::accumulate_gradients(const GlobalBatch& batch) {
   // An update leaves them zero, in its one pass; a first step or one after a failed one may not.
   if (!std::exchange(gradients_are_zero_, false)) model_.store.zero_gradients();
   lap("zero_gradients");
+  const Tensor one = Tensor::from(std::vector<float>{1}).to(model_.store.device());
   TokenTable table = model_.network.token_table(batch.micro_batches, forward);
   for (const Batch& micro : batch.micro_batches) {
     if (micro.chosen() == 0) continue;
     const Losses losses = model_.network.losses(micro, table, forward, batch.chosen);
     sums.add(losses);
     check_finite(sums, steps_done_ + 1, model_.store);
-    backward(losses.total, Tensor::from(std::vector<float>{1}));
+    backward(losses.total, one);
   }
   table.backward();
   return sums;

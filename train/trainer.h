@@ -17,8 +17,8 @@ namespace lodestone {
 struct LossSums {
   double id = 0, value = 0;
   void add(const Losses& losses) {
-    id += losses.id_sum;
-    value += losses.value_sum;
+    id += losses.id_sum();
+    value += losses.value_sum();
   }
 };
 

@@ -1,15 +1,46 @@
-// The CUDA half of engine/core/stream.h in a build without CUDA.
-#include "engine/core/stream.h"
+// What engine/core/cuda.cpp defines, in a build without CUDA.
+#include "engine/core/cuda_memory.h"
 
 namespace lodestone {
 
-bool cuda_available() {
-  return false;
+namespace {
+
+[[noreturn]] void refuse() {
+  throw_error(ErrorKind::kDevice, cuda_problem());
+}
+
+}  // namespace
+
+int cuda_device_count() {
+  return 0;
+}
+
+std::string cuda_problem() {
+  return "this build has no CUDA backend: build it where nvcc of CUDA 13 is installed";
 }
 
 CudaStream& cuda_stream(Device) {
-  throw_error(ErrorKind::kDevice,
-              "this build has no CUDA backend; configure with LODESTONE_CUDA=ON");
+  refuse();
+}
+
+void copy_to_cuda(void*, Device, const void*, std::size_t) {
+  refuse();
+}
+
+void copy_from_cuda(void*, const void*, Device, std::size_t) {
+  refuse();
+}
+
+void copy_within_cuda(void*, const void*, Device, std::size_t) {
+  refuse();
+}
+
+void fill_cuda(void*, Device, unsigned char, std::size_t) {
+  refuse();
+}
+
+void synchronize_cuda(Device) {
+  refuse();
 }
 
 }  // namespace lodestone

@@ -24,8 +24,11 @@ class CpuStream {};
 // Defined in engine/core/cuda.h, which only CUDA translation units include.
 class CudaStream;
 
-bool cuda_available();  // false without a driver, a device, or a CUDA build
+int cuda_device_count();     // 0 without a driver, a device, or a CUDA build
+std::string cuda_problem();  // why there is no CUDA device, in a sentence; empty when there is one
 CpuStream& cpu_stream();
-CudaStream& cuda_stream(Device device);  // the compute stream; throws when !cuda_available()
+// The device's compute stream, on which everything runs in order. One thread drives a device.
+// Throws kDevice when there is no such device.
+CudaStream& cuda_stream(Device device);
 
 }  // namespace lodestone

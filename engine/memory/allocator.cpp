@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
+#include <map>
 
 #include "engine/core/check.h"
+#include "engine/core/device_memory.h"
+#include "engine/memory/cuda_allocator.h"
 
 namespace lodestone {
 
@@ -32,8 +34,11 @@ class CpuAllocator final : public Allocator {
 Allocator*& current(Device device) {
   static CpuAllocator cpu;
   static Allocator* cpu_top = &cpu;
-  check(device.is_cpu(), "allocator: {} has no memory in this version", device.text());
-  return cpu_top;
+  static std::map<int, Allocator*> cuda_tops;
+  if (device.is_cpu()) return cpu_top;
+  Allocator*& top = cuda_tops[device.index];
+  if (!top) top = &cuda_allocator(device);
+  return top;
 }
 
 }  // namespace
@@ -67,11 +72,13 @@ void CountingAllocator::free(void* block, std::size_t bytes) noexcept {
 }
 
 void* PoisoningAllocator::allocate(std::size_t bytes) {
-  return std::memset(inner_.allocate(bytes), 0xff, bytes);
+  void* block = inner_.allocate(bytes);
+  fill_bytes(block, device_, kPoison, bytes);
+  return block;
 }
 
 void PoisoningAllocator::free(void* block, std::size_t bytes) noexcept {
-  std::memset(block, 0xff, bytes);
+  fill_bytes(block, device_, kPoison, bytes);
   inner_.free(block, bytes);
 }
 

@@ -49,16 +49,19 @@ class CountingAllocator final : public Allocator {
   MemoryStats stats_;
 };
 
-// Fills host memory with 0xff, NaN in every floating type, when it is handed out and when it comes
-// back: a kernel that reads what nobody wrote, or what somebody freed, shows.
+// Fills memory with 0xff, NaN in every floating type, when it is handed out and when it comes back:
+// a kernel that reads what nobody wrote, or what somebody freed, shows.
 class PoisoningAllocator final : public Allocator {
  public:
-  explicit PoisoningAllocator(Allocator& inner) : inner_(inner) {}
+  explicit PoisoningAllocator(Allocator& inner, Device device = Device::cpu())
+      : inner_(inner), device_(device) {}
   void* allocate(std::size_t bytes) override;
   void free(void* block, std::size_t bytes) noexcept override;
 
  private:
+  static constexpr unsigned char kPoison = 0xff;
   Allocator& inner_;
+  Device device_;
 };
 
 }  // namespace lodestone

@@ -1,7 +1,9 @@
 #pragma once
 #include <cstddef>
+#include <memory>
+#include <mutex>
 
-#include "engine/core/stream.h"
+#include "engine/core/device_memory.h"
 #include "engine/memory/allocator.h"
 
 namespace lodestone {
@@ -22,12 +24,24 @@ class Storage {
   void* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
+  // Its copy on another device, made when it is first asked for and kept as long as this block,
+  // which must not change afterwards.
+  const std::shared_ptr<Storage>& copy_on(Device device) {
+    const std::lock_guard lock(mutex_);
+    if (!copy_ || copy_->device() != device) {
+      copy_ = std::make_shared<Storage>(bytes_, device);
+      copy_bytes(copy_->data(), device, data_, device_, bytes_);
+    }
+    return copy_;
+  }
 
  private:
   Allocator& source_;
   void* data_;
   std::size_t bytes_;
   Device device_;
+  std::mutex mutex_;
+  std::shared_ptr<Storage> copy_;
 };
 
 }  // namespace lodestone

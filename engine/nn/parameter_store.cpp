@@ -59,16 +59,21 @@ void ParameterStore::materialize(Device device, DType compute, std::uint64_t see
   check(is_floating(compute), "parameter store: {} is not a floating type", name_of(compute));
   const std::int64_t n = parameters_.back().offset + parameters_.back().numel();
   const DType wide = accumulation_type(compute);
-  masters_ = Tensor::zeros({n}, wide, device);
+  // Drawn by the host, so that a model starts from the same bits on every device.
+  const Tensor drawn = Tensor::zeros({n}, wide, Device::cpu());
+  std::uint64_t index = 0;
+  for (const Parameter& p : parameters_) {
+    Tensor values = drawn.slice(p.offset, p.shape);
+    fill_normal(values, RandomKey::derive(seed, index++, kInitOp), p.init.mean, p.init.stddev);
+  }
+  masters_ = drawn.to(device);
   values_ = compute == wide ? masters_ : Tensor::zeros({n}, compute, device);
   gradients_ = Tensor::zeros({n}, wide, device);
-  std::uint64_t index = 0;
   for (Parameter& p : parameters_) {
     p.value = values_.slice(p.offset, p.shape);
     p.master = masters_.slice(p.offset, p.shape);
     p.gradient = gradients_.slice(p.offset, p.shape);
     p.var = Var::parameter(p.value, p.gradient);
-    fill_normal(p.master, RandomKey::derive(seed, index++, kInitOp), p.init.mean, p.init.stddev);
   }
   publish_masters();
 }

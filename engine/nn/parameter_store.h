@@ -51,6 +51,7 @@ class ParameterStore {
   Tensor masters() const { return masters_; }
   Tensor gradients() const { return gradients_; }
   DType compute_type() const { return values_.dtype(); }
+  Device device() const { return masters_.device(); }
 
   void zero_gradients() { gradients_.fill_zero(); }
   // Rounds the masters into the values; to be called after the masters changed.

@@ -33,16 +33,17 @@ Var add_positions(const Var& x, const Var& token_type, const Var& positions,
   check_shapes(x_in, token_type.value(), positions.value(), offsets);
   const std::int64_t cells = offsets.numel() - 1;
   Tensor y = Tensor::empty_like(x_in);
-  kernels::launch(kernels::AddPositionsForwardArgs{.x = x_in.data(),
-                                                   .token_type = token_type.value().data(),
-                                                   .positions = positions.value().data(),
-                                                   .offsets = offsets.host<std::int64_t>().data(),
-                                                   .y = y.data(),
-                                                   .cells = cells,
-                                                   .rows = x_in.shape()[0],
-                                                   .columns = x_in.shape()[1],
-                                                   .dtype = x_in.dtype()},
-                  x_in.device());
+  kernels::launch(
+      kernels::AddPositionsForwardArgs{.x = x_in.data(),
+                                       .token_type = token_type.value().data(),
+                                       .positions = positions.value().data(),
+                                       .offsets = offsets.data_on<std::int64_t>(x_in.device()),
+                                       .y = y.data(),
+                                       .cells = cells,
+                                       .rows = x_in.shape()[0],
+                                       .columns = x_in.shape()[1],
+                                       .dtype = x_in.dtype()},
+      x_in.device());
   return Var::record(
       kOp, y, {x, token_type, positions},
       [offsets, cells, types = token_type.shape()[0], position_rows = positions.shape()[0]](
@@ -50,7 +51,7 @@ Var add_positions(const Var& x, const Var& token_type, const Var& positions,
         const DType wide = accumulation_type(dy.dtype());
         kernels::launch(
             kernels::AddPositionsBackwardArgs{.dy = dy.data(),
-                                              .offsets = offsets.host<std::int64_t>().data(),
+                                              .offsets = offsets.data_on<std::int64_t>(dy.device()),
                                               .dx = grads.want(0, dy.dtype()),
                                               .dtoken_type = grads.want(1, wide),
                                               .dpositions = grads.want(2, wide),

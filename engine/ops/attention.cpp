@@ -20,7 +20,7 @@ struct Inputs {
   Tensor query_offsets, offsets;    // i64 [B + 1]
   std::int64_t heads, width;        // width: columns of the queries of a row, of its keys, values
   std::int64_t keys_at, values_at;  // their first columns
-  std::int64_t longest;             // rows of the longest cell
+  std::int64_t longest_queries, longest;  // most queries of a cell, rows of the longest cell
 };
 
 void check_heads(const char* input, const Tensor& x, std::int64_t parts, std::int64_t heads) {
@@ -46,24 +46,27 @@ Tensor cells_by_length(const Tensor& offsets) {
 
 // Points into the offsets and `order`.
 kernels::AttentionLayout layout_of(const Inputs& in, const Tensor& order) {
-  return {.query_offsets = in.query_offsets.host<std::int64_t>().data(),
-          .offsets = in.offsets.host<std::int64_t>().data(),
-          .cells_by_length = order.host<std::int32_t>().data(),
+  const Device device = in.queries.device();
+  return {.query_offsets = in.query_offsets.data_on<std::int64_t>(device),
+          .offsets = in.offsets.data_on<std::int64_t>(device),
+          .cells_by_length = order.data_on<std::int32_t>(device),
           .cells = order.numel(),
           .longest = in.longest,
+          .longest_queries = in.longest_queries,
           .heads = in.heads,
           .head_size = in.width / in.heads,
           .workers = thread_count(),
           .dtype = in.queries.dtype()};
 }
 
-kernels::AttentionDropout checked_dropout(const Dropout& dropout, std::int64_t rows) {
+kernels::AttentionDropout checked_dropout(const Dropout& dropout, std::int64_t rows,
+                                          Device device) {
   check(0 <= dropout.probability && dropout.probability < 1,
         "attention: a dropout probability lies in [0, 1), got {}", dropout.probability);
   if (dropout.probability == 0) return {};
   check_tensor("attention", "row_keys", dropout.row_keys, {rows}, DType::kI64);
   return {.enabled = true,
-          .row_keys = dropout.row_keys.host<std::int64_t>().data(),
+          .row_keys = dropout.row_keys.data_on<std::int64_t>(device),
           .key = dropout.key,
           .threshold = drop_threshold(dropout.probability),
           .scale = 1 / (1 - static_cast<double>(dropout.probability))};
@@ -102,7 +105,7 @@ struct Call {
 Call::Call(Inputs inputs, const Dropout& drop)
     : in(std::move(inputs)),
       order(cells_by_length(in.offsets)),
-      dropout(checked_dropout(drop, in.queries.shape()[0])),
+      dropout(checked_dropout(drop, in.queries.shape()[0], in.queries.device())),
       layout(layout_of(in, order)) {
   if (dropout.enabled) row_keys = drop.row_keys;
   const std::int64_t rows = in.queries.shape()[0];
@@ -149,7 +152,7 @@ Var attention(const Var& qkv, const Tensor& offsets, std::int64_t heads, const D
   check_heads("qkv", x, 3, heads);
   const std::int64_t width = x.shape()[1] / 3;
   const std::int64_t longest = check_offsets("attention", offsets, x.shape()[0]);
-  Call call({x, x, offsets, offsets, heads, width, width, 2 * width, longest}, dropout);
+  Call call({x, x, offsets, offsets, heads, width, width, 2 * width, longest, longest}, dropout);
   call.forward();
   return Var::record("attention", call.y, {qkv}, [call](const Tensor& dy, Grads& grads) {
     const DType dtype = call.layout.dtype;
@@ -165,12 +168,13 @@ Var attention(const Var& queries, const Var& keys_values, const Tensor& query_of
   check_heads("queries", q, 1, heads);
   check_matrix("attention", "keys_values", kv);
   check_tensor("attention", "keys_values", kv, {kv.shape()[0], 2 * q.shape()[1]}, q.dtype());
-  check_offsets("attention", query_offsets, q.shape()[0]);
+  const std::int64_t longest_queries = check_offsets("attention", query_offsets, q.shape()[0]);
   const std::int64_t longest = check_offsets("attention", offsets, kv.shape()[0]);
   check(query_offsets.numel() == offsets.numel(),
         "attention: the queries are of {} cells, the keys of {}", query_offsets.numel() - 1,
         offsets.numel() - 1);
-  Call call({q, kv, query_offsets, offsets, heads, q.shape()[1], 0, q.shape()[1], longest},
+  Call call({q, kv, query_offsets, offsets, heads, q.shape()[1], 0, q.shape()[1], longest_queries,
+             longest},
             dropout);
   call.forward();
   return Var::record(

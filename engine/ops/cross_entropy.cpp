@@ -30,7 +30,7 @@ Var cross_entropy(const Var& logits, const Tensor& labels) {
   Tensor log_sums = Tensor::empty({rows}, wide, device);
   Tensor row_losses = Tensor::empty({rows}, wide, device);
   kernels::launch(kernels::CrossEntropyForwardArgs{.logits = logits_in.data(),
-                                                   .labels = labels.host<std::int32_t>().data(),
+                                                   .labels = labels.data_on<std::int32_t>(device),
                                                    .maxima = maxima.data(),
                                                    .log_sums = log_sums.data(),
                                                    .row_losses = row_losses.data(),
@@ -48,7 +48,7 @@ Var cross_entropy(const Var& logits, const Tensor& labels) {
         kernels::launch(
             kernels::CrossEntropyBackwardArgs{.dloss = dy.data(),
                                               .logits = logits_in.data(),
-                                              .labels = labels.host<std::int32_t>().data(),
+                                              .labels = labels.data_on<std::int32_t>(dy.device()),
                                               .maxima = maxima.data(),
                                               .log_sums = log_sums.data(),
                                               .dlogits = dlogits,

@@ -11,7 +11,7 @@ Var dropout(const Var& x, const Dropout& dropout) {
   const Tensor& x_in = x.value();
   check_matrix("dropout", "x", x_in);
   const std::int64_t rows = x_in.shape()[0], cols = x_in.shape()[1];
-  const kernels::DropoutMask mask = checked_mask("dropout", dropout, rows);
+  const kernels::DropoutMask mask = checked_mask("dropout", dropout, rows, x_in.device());
   if (!mask.enabled) return x;
 
   Tensor y = Tensor::empty_like(x_in);

@@ -65,7 +65,7 @@ Var dropout_residual_layer_norm(const Var& x, const Var& residual, const Var& we
   check_arguments(x_in, residual.value(), w, bias.value(), eps);
   const std::int64_t rows = x_in.shape()[0], cols = x_in.shape()[1];
   const DType dtype = x_in.dtype(), wide = accumulation_type(dtype);
-  const kernels::DropoutMask mask = checked_mask(kName, dropout, rows);
+  const kernels::DropoutMask mask = checked_mask(kName, dropout, rows, x_in.device());
 
   Tensor y = Tensor::empty_like(x_in);
   Tensor sum = Var::records({x, residual, weight, bias}) ? Tensor::empty_like(y) : y;

@@ -17,7 +17,7 @@ Var gather(const char* op, const Var& table, const Tensor& rows, std::int32_t ro
   check_indices(op, "rows", rows, count, from.shape()[0]);
   Tensor y = Tensor::empty({count, columns}, from.dtype(), from.device());
   kernels::launch(kernels::GatherRowsForwardArgs{.table = from.data(),
-                                                 .rows = rows.host<std::int32_t>().data(),
+                                                 .rows = rows.data_on<std::int32_t>(from.device()),
                                                  .y = y.data(),
                                                  .count = count,
                                                  .columns = columns,
@@ -31,7 +31,7 @@ Var gather(const char* op, const Var& table, const Tensor& rows, std::int32_t ro
         if (!dtable.data) return;
         kernels::launch(
             kernels::GatherRowsBackwardArgs{.dy = dy.data(),
-                                            .rows = rows.host<std::int32_t>().data(),
+                                            .rows = rows.data_on<std::int32_t>(dy.device()),
                                             .dtable = dtable,
                                             .count = dy.shape()[0],
                                             .columns = dy.shape()[1],

@@ -18,22 +18,23 @@ Var prepend_cls(const Var& x, const Var& cls, const Tensor& species, const Tenso
   const std::int64_t cells = offsets.numel() - 1;
   check_indices(kOp, "species", species, cells, kinds);
   Tensor y = Tensor::empty({rows + cells, columns}, x_in.dtype(), x_in.device());
-  kernels::launch(kernels::PrependClsForwardArgs{.x = x_in.data(),
-                                                 .cls = cls.value().data(),
-                                                 .species = species.host<std::int32_t>().data(),
-                                                 .offsets = offsets.host<std::int64_t>().data(),
-                                                 .y = y.data(),
-                                                 .cells = cells,
-                                                 .rows = rows,
-                                                 .columns = columns,
-                                                 .dtype = x_in.dtype()},
-                  x_in.device());
+  kernels::launch(
+      kernels::PrependClsForwardArgs{.x = x_in.data(),
+                                     .cls = cls.value().data(),
+                                     .species = species.data_on<std::int32_t>(x_in.device()),
+                                     .offsets = offsets.data_on<std::int64_t>(x_in.device()),
+                                     .y = y.data(),
+                                     .cells = cells,
+                                     .rows = rows,
+                                     .columns = columns,
+                                     .dtype = x_in.dtype()},
+      x_in.device());
   return Var::record(
       kOp, y, {x, cls}, [species, offsets, rows, kinds](const Tensor& dy, Grads& grads) {
         kernels::launch(
             kernels::PrependClsBackwardArgs{.dy = dy.data(),
-                                            .species = species.host<std::int32_t>().data(),
-                                            .offsets = offsets.host<std::int64_t>().data(),
+                                            .species = species.data_on<std::int32_t>(dy.device()),
+                                            .offsets = offsets.data_on<std::int64_t>(dy.device()),
                                             .dx = grads.want(0, dy.dtype()),
                                             .dcls = grads.want(1, accumulation_type(dy.dtype())),
                                             .cells = offsets.numel() - 1,

@@ -16,7 +16,7 @@ Var squared_error(const Var& predictions, const Tensor& targets) {
   check_tensor("squared_error", "targets", targets, {x.numel()}, wide);
   Tensor loss = Tensor::empty({1}, wide, x.device());
   kernels::launch(kernels::SquaredErrorForwardArgs{.predictions = x.data(),
-                                                   .targets = targets.data(),
+                                                   .targets = targets.on(x.device()).data(),
                                                    .loss = loss.data(),
                                                    .count = x.numel(),
                                                    .dtype = x.dtype()},
@@ -27,7 +27,7 @@ Var squared_error(const Var& predictions, const Tensor& targets) {
         if (!dpredictions.data) return;
         kernels::launch(kernels::SquaredErrorBackwardArgs{.dloss = dy.data(),
                                                           .predictions = x.data(),
-                                                          .targets = targets.data(),
+                                                          .targets = targets.on(x.device()).data(),
                                                           .dpredictions = dpredictions,
                                                           .count = x.numel(),
                                                           .dtype = x.dtype()},

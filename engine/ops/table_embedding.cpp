@@ -37,16 +37,17 @@ Backward backward_of(const Tensor& values, const TokenGroups& groups) {
                                                                               Grads& grads) {
     const DType wide = accumulation_type(dy.dtype());
     kernels::launch(
-        kernels::TableEmbeddingBackwardArgs{.dy = dy.data(),
-                                            .values = values.data(),
-                                            .token_order = order.host<std::int32_t>().data(),
-                                            .group_offsets = offsets.host<std::int64_t>().data(),
-                                            .dtable = grads.want(0, wide),
-                                            .dvalue_weight = grads.want(1, wide),
-                                            .tokens = dy.shape()[0],
-                                            .columns = dy.shape()[1],
-                                            .table_rows = offsets.numel() - 1,
-                                            .dtype = dy.dtype()},
+        kernels::TableEmbeddingBackwardArgs{
+            .dy = dy.data(),
+            .values = values.defined() ? values.on(dy.device()).data() : nullptr,
+            .token_order = order.data_on<std::int32_t>(dy.device()),
+            .group_offsets = offsets.data_on<std::int64_t>(dy.device()),
+            .dtable = grads.want(0, wide),
+            .dvalue_weight = grads.want(1, wide),
+            .tokens = dy.shape()[0],
+            .columns = dy.shape()[1],
+            .table_rows = offsets.numel() - 1,
+            .dtype = dy.dtype()},
         dy.device());
   };
 }
@@ -70,8 +71,8 @@ Var table_embedding(const Var& table, const Var& value_weight, const Tensor& val
       kernels::TableEmbeddingForwardArgs{
           .table = from.data(),
           .value_weight = value_weight.value().data(),
-          .values = read_values.data(),
-          .row_of_token = groups.row_of_token.host<std::int32_t>().data(),
+          .values = read_values.defined() ? read_values.on(from.device()).data() : nullptr,
+          .row_of_token = groups.row_of_token.data_on<std::int32_t>(from.device()),
           .y = y.data(),
           .tokens = tokens,
           .columns = columns,

@@ -6,8 +6,8 @@
 
 int main(int argc, char** argv) {
   constexpr int kSkipped = 77;
-  if (!lodestone::cuda_available()) {
-    fmt::print("skipped: no CUDA device on this machine\n");
+  if (lodestone::cuda_device_count() == 0) {
+    fmt::print("skipped: {}\n", lodestone::cuda_problem());
     return kSkipped;
   }
   testing::InitGoogleTest(&argc, argv);

@@ -3,23 +3,8 @@
 #   NAME      label emu: with the PTX interpreter in place of the CUDA runtime; runs anywhere
 #   NAME_gpu  label gpu: with the real runtime; skipped where there is no device
 # Tests that use the interpreter's own headers have only the first.
-include(CheckLanguage)
-if(NOT CMAKE_CUDA_COMPILER)
-  find_program(LODESTONE_NVCC nvcc PATHS /usr/local/cuda/bin)
-  if(LODESTONE_NVCC)
-    set(CMAKE_CUDA_COMPILER ${LODESTONE_NVCC})
-  endif()
-endif()
-check_language(CUDA)
-if(NOT CMAKE_CUDA_COMPILER)
-  message(STATUS "No nvcc: the CUDA kernels and the PTX interpreter are not built")
-  return()
-endif()
-if(CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
-  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
-endif()
 if(NOT LODESTONE_CUDA)
-  include(tools/cmake/Cuda.cmake)
+  return()
 endif()
 
 file(GLOB emulator_sources CONFIGURE_DEPENDS tests/gpu/emulator/*.cpp tests/gpu/runtime/*.cpp
@@ -30,40 +15,35 @@ target_include_directories(lodestone_emulator SYSTEM PUBLIC ${CUDAToolkit_INCLUD
 # register may be read as another type. Loops over lanes vectorise (`omp simd`).
 target_compile_options(lodestone_emulator PRIVATE -ffp-contract=off -fno-strict-aliasing -fopenmp-simd)
 set_source_files_properties(tests/gpu/emulator/ops_float.cpp PROPERTIES COMPILE_OPTIONS -frounding-math)
-target_link_libraries(lodestone_emulator PUBLIC lodestone_core)
+# The matrix products of a closed library are computed by the CPU's.
+target_link_libraries(lodestone_emulator PUBLIC lodestone_kernels)
 
-# What the engine has for CUDA, whether or not this build uses it.
-add_library(lodestone_cuda_layer STATIC engine/core/cuda.cpp)
-target_include_directories(lodestone_cuda_layer SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
-target_link_libraries(lodestone_cuda_layer PUBLIC lodestone_core)
-
-function(lodestone_cuda_library name)
-  add_library(${name} STATIC ${ARGN})
-  set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES OFF CUDA_RUNTIME_LIBRARY None)
-  # Device assertions are tested: NDEBUG is not defined.
-  target_compile_options(${name} PRIVATE -gencode=arch=compute_90a,code=[compute_90a,sm_90a]
-    --no-compress -lineinfo -O3 -UNDEBUG)
-  target_link_libraries(${name} PUBLIC lodestone_cuda_layer)
-endfunction()
-file(GLOB cuda_sources CONFIGURE_DEPENDS kernels/cuda/*.cu)
+# The tests' own kernels use what only sm_90a has.
 file(GLOB test_kernel_sources CONFIGURE_DEPENDS tests/gpu/kernels/*.cu)
-lodestone_cuda_library(lodestone_cuda_kernels ${cuda_sources})
-lodestone_cuda_library(lodestone_test_kernels ${test_kernel_sources})
+lodestone_cuda_library(lodestone_test_kernels 90a ${test_kernel_sources})
 
+# A program is linked to the highest floor that its source includes.
 function(lodestone_gpu_program name source)
   add_executable(${name} ${source})
-  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX CUDA_ARCHITECTURES OFF)
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
   target_compile_options(${name} PRIVATE -O1)
-  target_link_libraries(${name} PRIVATE lodestone_test_kernels lodestone_cuda_kernels
-    lodestone_cuda_layer ${ARGN} lodestone_kernels GTest::gtest GTest::gmock)
+  target_link_libraries(${name} PRIVATE lodestone_test_kernels ${ARGN} GTest::gtest GTest::gmock)
+  foreach(floor train data model engine kernels)
+    file(STRINGS ${source} includes REGEX "#include \"${floor}/")
+    list(FILTER includes EXCLUDE REGEX "engine/core/")
+    if(includes OR floor STREQUAL "kernels")
+      target_link_libraries(${name} PRIVATE lodestone_${floor})
+      break()
+    endif()
+  endforeach()
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 endfunction()
 
 file(GLOB gpu_test_sources CONFIGURE_DEPENDS tests/gpu/*_test.cpp)
 foreach(source ${gpu_test_sources})
   get_filename_component(name ${source} NAME_WE)
-  lodestone_gpu_program(${name} ${source} lodestone_emulator GTest::gtest_main)
-  set_target_properties(${name} PROPERTIES CUDA_RUNTIME_LIBRARY None)
+  lodestone_gpu_program(${name} ${source} GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES LODESTONE_EMULATED ON)
   set_tests_properties(${name} PROPERTIES LABELS emu TIMEOUT 900 ENVIRONMENT OMP_WAIT_POLICY=passive)
   file(STRINGS ${source} interpreter_headers REGEX "#include \"tests/gpu/(emulator/|runtime/|ptx_program)")
   if(NOT interpreter_headers)
@@ -71,9 +51,41 @@ foreach(source ${gpu_test_sources})
     add_test(NAME ${name}_random COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${name}_random PROPERTIES LABELS emu TIMEOUT 900
       ENVIRONMENT "OMP_WAIT_POLICY=passive;LODESTONE_EMU_SEED=7")
-    lodestone_gpu_program(${name}_gpu ${source} CUDA::cudart_static)
+    lodestone_gpu_program(${name}_gpu ${source})
     target_sources(${name}_gpu PRIVATE tests/gpu/device_main.cpp)
-    set_target_properties(${name}_gpu PROPERTIES CUDA_RUNTIME_LIBRARY Static)
     set_tests_properties(${name}_gpu PROPERTIES LABELS gpu TIMEOUT 900 SKIP_RETURN_CODE 77)
+  endif()
+endforeach()
+
+# Tests of what calls NVIDIA's libraries, with the real runtime; they run without a device too.
+file(GLOB nvidia_test_sources CONFIGURE_DEPENDS tests/gpu/nvidia/*_test.cpp)
+foreach(source ${nvidia_test_sources})
+  get_filename_component(name ${source} NAME_WE)
+  lodestone_gpu_program(${name} ${source} GTest::gtest_main)
+  set_tests_properties(${name} PROPERTIES LABELS cuda TIMEOUT 900)
+endforeach()
+
+# Tests of the engine that serve every device, once more on CUDA: the cases of every op, the golden
+# numbers.
+function(lodestone_device_program name source)
+  add_executable(${name} ${source})
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_link_libraries(${name} PRIVATE lodestone_testing lodestone_train ${ARGN})
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900
+    ENVIRONMENT "LODESTONE_TEST_DEVICE=cuda;OMP_WAIT_POLICY=passive")
+endfunction()
+file(GLOB device_test_sources CONFIGURE_DEPENDS tests/ops/*_test.cpp tests/model/*_test.cpp tests/train/*_test.cpp)
+foreach(source ${device_test_sources})
+  file(STRINGS ${source} on_devices REGEX "check_ops?\\(|test_device\\(\\)")
+  if(on_devices)
+    get_filename_component(name ${source} NAME_WE)
+    string(REPLACE _test _on_cuda_test name ${name})
+    lodestone_device_program(${name} ${source} GTest::gtest_main)
+    set_target_properties(${name} PROPERTIES LODESTONE_EMULATED ON)
+    set_tests_properties(${name} PROPERTIES LABELS emu)
+    lodestone_device_program(${name}_gpu ${source})
+    target_sources(${name}_gpu PRIVATE tests/gpu/device_main.cpp)
+    set_tests_properties(${name}_gpu PROPERTIES LABELS gpu SKIP_RETURN_CODE 77)
   endif()
 endforeach()

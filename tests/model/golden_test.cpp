@@ -8,6 +8,7 @@
 #include "engine/io/tensor_archive.h"
 #include "model/model_directory.h"
 #include "tests/testing/op_case.h"
+#include "tests/testing/test_device.h"
 
 namespace lodestone {
 namespace {
@@ -18,6 +19,7 @@ using testing::read_scalar;
 using testing::read_tensor;
 using testing::real_rows;
 using testing::relative_error;
+using testing::test_device;
 
 constexpr double kForward = 1e-5;
 
@@ -25,7 +27,7 @@ class Golden : public ::testing::Test {
  protected:
   Golden()
       : file_(hdf5::File::open(golden_directory() / "golden.h5")),
-        model_(load_model(golden_directory(), DType::kF32)) {}
+        model_(load_model(golden_directory(), DType::kF32, {.device = test_device()})) {}
 
   std::int64_t vocabulary() const { return model_->network.config().vocabulary; }
   Batch batch(bool masked) const {
@@ -86,12 +88,13 @@ TEST_F(Golden, LossesAndEveryGradient) {
   const auto expect_close = [](double got, double golden) {
     EXPECT_LE(std::abs(got - golden), kForward * std::abs(golden)) << got << " != " << golden;
   };
-  expect_close(losses.id_sum / chosen, read_scalar(masked, "id_loss"));
-  expect_close(losses.value_sum / chosen, read_scalar(masked, "value_loss"));
-  expect_close(losses.total.value().host<float>()[0], read_scalar(masked, "loss"));
+  expect_close(losses.id_sum() / chosen, read_scalar(masked, "id_loss"));
+  expect_close(losses.value_sum() / chosen, read_scalar(masked, "value_loss"));
+  expect_close(losses.total.value().to(Device::cpu()).host<float>()[0],
+               read_scalar(masked, "loss"));
 
   model_->store.zero_gradients();
-  backward(losses.total, Tensor::from(std::vector<float>{1}));
+  backward(losses.total, Tensor::from(std::vector<float>{1}).to(test_device()));
   table.backward();
   const auto norm = [](const Tensor& t) {
     double squares = 0;
@@ -122,7 +125,7 @@ TEST_F(Golden, CellClassifier) {
   const std::int64_t classes = group.dataset("logits").shape()[1];
   ParameterStore store;
   const CellClassifier classifier(store, model_->network.config(), classes);
-  store.materialize(Device::cpu(), DType::kF32, 0);
+  store.materialize(test_device(), DType::kF32, 0);
   for (Parameter& p : store.parameters())
     p.master.copy_from(read_tensor(group.group("weights"), p.name));
   const Encoding encoding = model_->network.encode(batch(false), ForwardContext{});
@@ -134,13 +137,14 @@ TEST_F(Golden, CellClassifier) {
   EXPECT_LE(relative_error(logits.value(), read_tensor(group, "logits")), kForward);
   const auto labels = group.dataset("labels").read<std::int32_t>();
   const Var sum = cross_entropy(logits, Tensor::from(labels));
-  const double loss = sum.value().host<float>()[0] / static_cast<double>(labels.size());
+  const double loss =
+      sum.value().to(Device::cpu()).host<float>()[0] / static_cast<double>(labels.size());
   EXPECT_NEAR(loss, read_scalar(group, "loss"), kForward * loss);
 }
 
 TEST_F(Golden, PublishedNamesAllMatch) {
   NameReport report;
-  load_model(golden_directory(), DType::kF32, "", &report);
+  load_model(golden_directory(), DType::kF32, {.report = &report});
   EXPECT_TRUE(report.missing.empty());
   EXPECT_TRUE(report.unexpected.empty());
   EXPECT_EQ(report.matched.size(), published_tensors(*model_).size());

@@ -131,8 +131,8 @@ TEST(Model, LossesOfChosenRowsAreThoseOfAllRows) {
   const Var value = squared_error(network.predicted_values(encoding, rows), batch.value_labels);
   const auto count = static_cast<double>(batch.chosen());
   const Losses losses = network.losses(batch, table, context, batch.chosen());
-  EXPECT_NEAR(id.value().host<float>()[0], losses.id_sum, 1e-6 * losses.id_sum);
-  EXPECT_NEAR(value.value().host<float>()[0], losses.value_sum, 1e-6 * losses.value_sum);
+  EXPECT_NEAR(id.value().host<float>()[0], losses.id_sum(), 1e-6 * losses.id_sum());
+  EXPECT_NEAR(value.value().host<float>()[0], losses.value_sum(), 1e-6 * losses.value_sum());
   backward(weighted_sum(std::vector<Var>{id, value},
                         std::vector<double>{kGeneLossWeight / count, kValueLossWeight / count}),
            Tensor::from(std::vector<float>{1}));
@@ -264,7 +264,7 @@ TEST(PublishedNames, EveryElementOnceAndBack) {
     const auto stored = std::find_if(tensors.begin(), tensors.end(),
                                      [&](const NamedTensor& n) { return n.name == t.name; });
     ASSERT_NE(stored, tensors.end());
-    scatter_published(t, stored->tensor, &Parameter::master);
+    scatter_published(t, stored->tensor, masters);
     elements += t.shape.numel();
   }
   EXPECT_EQ(elements, model->network.config().parameter_count());

@@ -5,6 +5,7 @@
 #include <limits>
 #include <random>
 
+#include "engine/core/device_memory.h"
 #include "engine/memory/allocator.h"
 
 namespace lodestone::testing {
@@ -122,18 +123,15 @@ Var interior(const Var& x) {
   const DType wide = accumulation_type(x.value().dtype());
   return Var::record("interior", x.value(), {x}, [wide](const Tensor& dy, Grads& grads) {
     const kernels::Gradient dx = grads.want(0, wide);
-    const Tensor from = dy.cast(DType::kF64);
-    const auto add = [&](auto* to) {
-      using T = std::remove_pointer_t<decltype(to)>;
-      for (const double v : from.host<double>()) {
-        *to = static_cast<T>(v) + (dx.accumulate ? *to : T{0});
-        ++to;
-      }
-    };
-    if (wide == DType::kF64)
-      add(static_cast<double*>(dx.data));
-    else
-      add(static_cast<float*>(dx.data));
+    const Device host = Device::cpu();
+    Tensor total = dy.to(host).cast(DType::kF64);
+    if (dx.accumulate) {
+      Tensor before = Tensor::empty(dy.shape(), wide, host);
+      copy_bytes(before.data(), host, dx.data, dy.device(), before.bytes());
+      total = sum(before.cast(DType::kF64), total, 1);
+    }
+    const Tensor result = total.cast(wide);
+    copy_bytes(dx.data, dy.device(), result.data(), host, result.bytes());
   });
 }
 

@@ -8,9 +8,11 @@
 #include <cstring>
 #include <limits>
 
+#include "engine/core/device_memory.h"
 #include "engine/core/threads.h"
 #include "engine/memory/allocator.h"
 #include "tests/testing/expect_error.h"
+#include "tests/testing/test_device.h"
 
 namespace lodestone::testing {
 
@@ -28,8 +30,12 @@ class Threads {
   int previous_;
 };
 
+Tensor f64_on_host(const Tensor& x) {
+  return x.to(Device::cpu()).cast(DType::kF64);
+}
+
 double norm(const Tensor& x) {
-  const Tensor wide = x.cast(DType::kF64);
+  const Tensor wide = f64_on_host(x);
   double sum = 0;
   for (const double v : wide.host<double>()) sum += v * v;
   return std::sqrt(sum);
@@ -37,8 +43,8 @@ double norm(const Tensor& x) {
 
 double distance(const Tensor& got, const Tensor& expected) {
   if (got.shape() != expected.shape()) return std::numeric_limits<double>::infinity();
-  Tensor difference = got.cast(DType::kF64);
-  const Tensor wide = expected.cast(DType::kF64);
+  Tensor difference = f64_on_host(got);
+  const Tensor wide = f64_on_host(expected);
   const auto to = difference.host<double>();
   for (std::size_t i = 0; i < to.size(); ++i) to[i] -= wide.host<double>()[i];
   const double length = norm(difference);
@@ -51,19 +57,19 @@ Tensor rounded_to_bf16(const Tensor& x, DType dtype) {
 
 // Half of each: their sum has the size of one.
 Var mean_of(const Var& a, const Var& b) {
-  Tensor y = a.value().cast(DType::kF64);
-  const Tensor other = b.value().cast(DType::kF64);
+  Tensor y = f64_on_host(a.value());
+  const Tensor other = f64_on_host(b.value());
   for (std::size_t i = 0; i < other.host<double>().size(); ++i)
     y.host<double>()[i] = 0.5 * (y.host<double>()[i] + other.host<double>()[i]);
-  return Var::record("mean_of", y.cast(a.value().dtype()), {a, b},
-                     [](const Tensor& dy, Grads& grads) {
-                       Tensor half = dy.cast(DType::kF64);
-                       for (double& v : half.host<double>()) v *= 0.5;
-                       half = half.cast(dy.dtype());
-                       for (int k = 0; k < 2; ++k)
-                         if (void* to = grads.want(k, dy.dtype()).data; to && half.bytes() > 0)
-                           std::memcpy(to, half.data(), half.bytes());
-                     });
+  const Tensor mean = y.cast(a.value().dtype()).to(a.value().device());
+  return Var::record("mean_of", mean, {a, b}, [](const Tensor& dy, Grads& grads) {
+    Tensor half = f64_on_host(dy);
+    for (double& v : half.host<double>()) v *= 0.5;
+    half = half.cast(dy.dtype());
+    for (int k = 0; k < 2; ++k)
+      if (void* to = grads.want(k, dy.dtype()).data)
+        copy_bytes(to, dy.device(), half.data(), Device::cpu(), half.bytes());
+  });
 }
 
 // A result and its gradients.
@@ -72,19 +78,20 @@ struct Outcome {
   std::vector<Tensor> gradients;
 };
 
-Outcome run_case(const OpCase& c, DType dtype, int threads) {
+Outcome run_case(const OpCase& c, DType dtype, Device device, int threads) {
   const Threads scope(threads);
   Outcome outcome;
   std::vector<Var> vars;
   for (const Tensor& input : c.inputs) {
-    outcome.gradients.push_back(
-        Tensor::zeros(input.shape(), accumulation_type(dtype), Device::cpu()));
-    vars.push_back(
-        interior(Var::parameter(rounded_to_bf16(input, dtype), outcome.gradients.back())));
+    outcome.gradients.push_back(Tensor::zeros(input.shape(), accumulation_type(dtype), device));
+    vars.push_back(interior(
+        Var::parameter(rounded_to_bf16(input, dtype).to(device), outcome.gradients.back())));
   }
   const Var y = mean_of(c.f(vars), c.f(vars));
   outcome.y = y.value().clone();
-  backward(y, rounded_to_bf16(random_f64(y.shape(), 7), y.value().dtype()));
+  backward(y, rounded_to_bf16(random_f64(y.shape(), 7), y.value().dtype()).to(device));
+  outcome.y = outcome.y.to(Device::cpu());
+  for (Tensor& gradient : outcome.gradients) gradient = gradient.to(Device::cpu());
   return outcome;
 }
 
@@ -115,17 +122,29 @@ void expect_repeatable(const Outcome& first, const Outcome& second) {
                      fmt::format("gradient of input {} of a second run", k));
 }
 
-void check_dtypes(const OpCase& c) {
-  const Outcome reference = run_case(c, DType::kF64, 1);
+void check_cuda(const OpCase& c) {
+  const Outcome reference = run_case(c, DType::kF64, Device::cpu(), 1);
+  const std::pair<DType, double> dtypes[] = {{DType::kF32, c.f32_tolerance},
+                                             {DType::kBf16, c.bf16_tolerance}};
+  for (const auto& [dtype, tolerance] : dtypes) {
+    const ::testing::ScopedTrace trace(__FILE__, __LINE__, fmt::format("{}, cuda", name_of(dtype)));
+    const Outcome outcome = run_case(c, dtype, Device::cuda(), 1);
+    expect_close(outcome, reference, tolerance);
+    expect_repeatable(outcome, run_case(c, dtype, Device::cuda(), 1));
+  }
+}
+
+void check_cpu(const OpCase& c) {
+  const Outcome reference = run_case(c, DType::kF64, Device::cpu(), 1);
   const std::pair<DType, double> dtypes[] = {
       {DType::kF64, 1e-12}, {DType::kF32, c.f32_tolerance}, {DType::kBf16, c.bf16_tolerance}};
   for (const auto& [dtype, tolerance] : dtypes) {
     for (const int threads : {1, 2, 3}) {
       const ::testing::ScopedTrace trace(__FILE__, __LINE__,
                                          fmt::format("{}, {} threads", name_of(dtype), threads));
-      const Outcome outcome = run_case(c, dtype, threads);
+      const Outcome outcome = run_case(c, dtype, Device::cpu(), threads);
       expect_close(outcome, reference, tolerance);
-      if (threads == 2) expect_repeatable(outcome, run_case(c, dtype, threads));
+      if (threads == 2) expect_repeatable(outcome, run_case(c, dtype, Device::cpu(), threads));
     }
   }
 }
@@ -134,14 +153,15 @@ void check_dtypes(const OpCase& c) {
 
 void check_op(const OpCase& c) {
   const ::testing::ScopedTrace trace(__FILE__, __LINE__, c.name);
-  if (c.gradcheck) {
+  const Device device = test_device();
+  if (c.gradcheck && device.is_cpu()) {
     EXPECT_LE(gradcheck(c.f, c.inputs), c.gradient_tolerance) << "finite differences";
   }
-  PoisoningAllocator poisoning(allocator(Device::cpu()));
+  PoisoningAllocator poisoning(allocator(device), device);
   CountingAllocator counting(poisoning);
   {
-    const AllocatorScope scope(Device::cpu(), counting);
-    check_dtypes(c);
+    const AllocatorScope scope(device, counting);
+    device.is_cpu() ? check_cpu(c) : check_cuda(c);
   }
   EXPECT_GT(counting.stats().allocations, 0u);
   EXPECT_EQ(counting.stats().live_blocks, 0u) << "memory left";

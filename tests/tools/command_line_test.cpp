@@ -117,8 +117,8 @@ TEST_F(CommandLineTest, WrongTypesAndValuesAreUsageErrors) {
                  "whole number");
 }
 
-TEST_F(CommandLineTest, CudaIsRefusedWhileThereIsNone) {
-  expect_failure(run_lodestone({"doctor", "--device", "cuda"}), 2, "CPU only");
+TEST_F(CommandLineTest, ACudaDeviceThatIsNotThereIsRefused) {
+  expect_failure(run_lodestone({"doctor", "--device", "cuda:99"}), 2, "use cpu");
 }
 
 TEST_F(CommandLineTest, MissingAndBadInputsAreBadInput) {

@@ -209,8 +209,8 @@ TEST_F(PretrainingEvaluation, TheModelIsScoredWhereMaskIsShown) {
                          Tensor::from(value_labels)};
     const TokenTable table = model_->network.token_table({&batch, 1}, ForwardContext{});
     const Losses losses = model_->network.losses(batch, table, ForwardContext{}, batch.chosen());
-    id += losses.id_sum;
-    value += losses.value_sum;
+    id += losses.id_sum();
+    value += losses.value_sum();
     positions += static_cast<double>(rows.size());
   }
   const PretrainingScore score = evaluate();

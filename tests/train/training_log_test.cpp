@@ -6,6 +6,7 @@
 #include "engine/io/tensor_archive.h"
 #include "tests/testing/golden.h"
 #include "tests/testing/op_case.h"
+#include "tests/testing/test_device.h"
 #include "train/trainer.h"
 
 namespace lodestone {
@@ -40,7 +41,8 @@ void expect_close(double got, double golden, double bound, const std::string& wh
 
 TEST(TrainingLog, LossesNormsRatesAndFinalWeights) {
   const hdf5::File file = hdf5::File::open(golden_directory() / "golden.h5");
-  const std::unique_ptr<Model> model = load_model(golden_directory(), DType::kF32);
+  const std::unique_ptr<Model> model =
+      load_model(golden_directory(), DType::kF32, {.device = testing::test_device()});
   const hdf5::Dataset log = file.dataset("training/log");
   const std::int64_t steps = log.shape().at(0);
   const std::vector<double> rows = log.read<double>();

@@ -1,6 +1,37 @@
-# CMake 3.25.1 knows no -std=c++20 for nvcc: without this, CUDA_STANDARD 20 is an error.
-set(CMAKE_CUDA_ARCHITECTURES 80-real 90a-real 90-virtual CACHE STRING "CUDA architectures")
+# Finds nvcc and CUDA 13. LODESTONE_CUDA is ON where both are found; a build without them is complete
+# on the CPU, and configuring with LODESTONE_CUDA=ON says what is missing.
+if(NOT CMAKE_CUDA_COMPILER)
+  find_program(LODESTONE_NVCC nvcc PATHS /usr/local/cuda/bin)
+  if(LODESTONE_NVCC)
+    set(CMAKE_CUDA_COMPILER ${LODESTONE_NVCC})
+  endif()
+endif()
+find_package(CUDAToolkit 13 QUIET)
+if(CMAKE_CUDA_COMPILER AND CUDAToolkit_FOUND)
+  set(LODESTONE_CUDA_FOUND ON)
+else()
+  set(LODESTONE_CUDA_FOUND OFF)
+endif()
+option(LODESTONE_CUDA "Build the CUDA backend" ${LODESTONE_CUDA_FOUND})
+set(LODESTONE_CUDA_ARCHITECTURES "80;90a" CACHE STRING "GPUs to compile for, each with its PTX")
+set(LODESTONE_CUDA_BUILT false)
+if(NOT LODESTONE_CUDA)
+  message(STATUS "Without CUDA 13 (nvcc): this build computes on the CPU only")
+  return()
+endif()
+if(NOT LODESTONE_CUDA_FOUND)
+  message(FATAL_ERROR "LODESTONE_CUDA is ON, but nvcc of CUDA 13 was not found: install it, or give CMAKE_CUDA_COMPILER")
+endif()
+set(LODESTONE_CUDA_BUILT true)
+if(CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# What a GPU runs is chosen below, by library; which runtime a program gets, by its own links.
+set(CMAKE_CUDA_ARCHITECTURES OFF)
+set(CMAKE_CUDA_RUNTIME_LIBRARY None)
 enable_language(CUDA)
+# CMake 3.25.1 knows no -std=c++20 for nvcc: without this, CUDA_STANDARD 20 is an error.
 if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
@@ -8,4 +39,16 @@ endif()
 set(CMAKE_CUDA_STANDARD 20)
 set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 set(CMAKE_CUDA_EXTENSIONS OFF)
-find_package(CUDAToolkit 13 REQUIRED)
+
+# A static library of kernels for these architectures. Each object carries its PTX, uncompressed and
+# with source lines, for the interpreter of tests/gpu; device assertions stay.
+function(lodestone_cuda_library name architectures)
+  add_library(${name} STATIC ${ARGN})
+  set(codes)
+  foreach(architecture ${architectures})
+    list(APPEND codes -gencode=arch=compute_${architecture},code=[compute_${architecture},sm_${architecture}])
+  endforeach()
+  target_compile_options(${name} PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:${codes};--expt-relaxed-constexpr;--no-compress;-lineinfo;-O3;-UNDEBUG>)
+  target_link_libraries(${name} PUBLIC lodestone_core)
+endfunction()

@@ -146,8 +146,13 @@ std::vector<Finding> gpu_findings() {
   for (int i = 0; i < 256; ++i) gpus += fs::exists(fmt::format("/dev/nvidia{}", i));
   findings.push_back({"GPUs", std::to_string(gpus), gpus > 0 ? State::kOk : State::kMissing,
                       gpus > 0 ? "" : "everything runs on the CPU"});
-  findings.push_back({"CUDA in this build", kCudaBuilt ? "yes" : "no", State::kNote,
-                      "this version computes on the CPU only"});
+  findings.push_back(kCudaBuilt
+                         ? Finding{"CUDA in this build", "yes"}
+                         : Finding{"CUDA in this build", "no", State::kMissing,
+                                   "only needed for GPUs: install CUDA 13 (nvcc) and build again"});
+  const std::string problem = cuda_problem();
+  findings.push_back({"CUDA devices", std::to_string(cuda_device_count()),
+                      problem.empty() ? State::kOk : State::kMissing, problem});
   findings.push_back(library_finding("NCCL", {"libnccl.so.2", "libnccl.so"},
                                      "only needed for several GPUs: NVIDIA's package libnccl2"));
   findings.push_back(library_finding("MPI", {"libmpi.so.40", "libmpi.so", "libmpi.so.12"},

@@ -77,7 +77,7 @@ ordered_json describe(const EmbedSettings& settings, const EmbeddingReport& repo
 }
 
 void embed(const EmbedSettings& settings, Run& run) {
-  const auto model = load_model(settings.model, DType::kF32);
+  const auto model = load_model(settings.model, DType::kF32, {.device = run.device()});
   const Vocabulary vocabulary = model_vocabulary(*model, settings.model, settings.vocab);
   const auto source = open_cells(
       settings.input, {.matrix = settings.matrix, .allow_noninteger = settings.allow_noninteger});

@@ -39,7 +39,7 @@ void evaluate_pretraining_run(const PretrainingSettings& settings, Run& run) {
   const TokenDirectory cells(settings.data.empty() ? trained.data : settings.data);
   const auto model = load_model(
       settings.model.empty() ? fs::path(settings.run) / "model" : fs::path(settings.model),
-      DType::kF32);
+      DType::kF32, {.device = run.device()});
   const Split split = split_cells(cells.cells(), trained.held_out, trained.seed);
   LoaderConfig batches = trained.loader;
   batches.seed = trained.seed;
@@ -69,7 +69,7 @@ struct EmbeddingSettings {
 };
 
 void evaluate_embedding_files(const EmbeddingSettings& settings, Run& run) {
-  const auto model = load_model(settings.model, DType::kF32);
+  const auto model = load_model(settings.model, DType::kF32, {.device = run.device()});
   const Vocabulary vocabulary = model_vocabulary(*model, settings.model, settings.vocab);
   std::vector<std::unique_ptr<CellSource>> files;
   files.reserve(settings.files.size());

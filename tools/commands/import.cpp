@@ -69,8 +69,8 @@ void import_model(const ImportSettings& settings, Run& run) {
   NameReport report;
   std::unique_ptr<Model> model;
   try {
-    model =
-        load_model(settings.source, DType::kF32, settings.strict ? settings.allow : ".*", &report);
+    model = load_model(settings.source, DType::kF32,
+                       {.allow = settings.strict ? settings.allow : ".*", .report = &report});
   } catch (const Error&) {
     // Which names did not fit is what the user needs to see.
     if (!report.matched.empty()) show_names(report, {{"model", nullptr}}, run);

@@ -171,7 +171,8 @@ class ResultFile {
 
  private:
   static void write(hdf5::Dataset& dataset, std::int64_t begin, const Tensor& padded) {
-    dataset.write_rows<float>(begin, padded.host<float>());
+    const Tensor here = padded.to(Device::cpu());
+    dataset.write_rows<float>(begin, here.host<float>());
   }
   hdf5::File file_;
   std::int64_t rows_, length_;
@@ -200,8 +201,8 @@ void add_losses(const GeneCompass& network, const Batch& batch, const Encoding& 
   const Tensor rows = network.state_rows(batch, batch.masked_rows);
   const Var id = cross_entropy(network.gene_logits(encoding, rows), batch.gene_labels);
   const Var value = squared_error(network.predicted_values(encoding, rows), batch.value_labels);
-  sums.id += id.value().host<float>()[0];
-  sums.value += value.value().host<float>()[0];
+  sums.id += id.value().to(Device::cpu()).host<float>()[0];
+  sums.value += value.value().to(Device::cpu()).host<float>()[0];
   sums.chosen += batch.chosen();
 }
 
@@ -225,7 +226,8 @@ void write_cells(const GeneCompass& network, const Batch& batch, std::int64_t be
 void infer(const InferSettings& settings, Run& run) {
   const NoGrad no_gradients;
   const BatchFile input(settings.input);
-  const std::unique_ptr<Model> model = load_model(settings.model, DType::kF32);
+  const std::unique_ptr<Model> model =
+      load_model(settings.model, DType::kF32, {.device = run.device()});
   const ModelConfig& config = model->network.config();
   const std::int64_t at_once = std::max<std::int64_t>(1, settings.batch_tokens / input.length());
   LossSums sums;

@@ -64,6 +64,7 @@ int run_pretraining(const PretrainSettings& settings, Run& run) {
   if (!settings.resume)
     check(!config.data.empty(), "pretrain: --data is required (token directory)");
   config.seed = run.seed();
+  config.device = run.device();
   install_stop_signals();
   const PretrainingResult result = pretrain(config, settings.out, settings.resume, stop_requested);
   run.result(to_json(result, settings.out), to_text(result, settings.out));
