@@ -19,7 +19,8 @@ set_source_files_properties(tests/gpu/emulator/ops_float.cpp PROPERTIES COMPILE_
 target_link_libraries(lodestone_emulator PUBLIC lodestone_kernels)
 
 # The tests' own kernels use what only sm_90a has.
-file(GLOB test_kernel_sources CONFIGURE_DEPENDS tests/gpu/kernels/*.cu)
+file(GLOB test_kernel_sources CONFIGURE_DEPENDS tests/gpu/kernels/*.cu tests/gpu/conformance/*.cu
+  tests/gpu/conformance/*.cpp)
 lodestone_cuda_library(lodestone_test_kernels 90a ${test_kernel_sources})
 
 # A program is linked to the highest floor that its source includes.
@@ -89,3 +90,15 @@ foreach(source ${device_test_sources})
     set_tests_properties(${name}_gpu PROPERTIES LABELS gpu SKIP_RETURN_CODE 77)
   endif()
 endforeach()
+
+# tools/fuzz_ptx.sh builds and runs it.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  file(GLOB interpreter_sources CONFIGURE_DEPENDS tests/gpu/emulator/*.cpp)
+  add_executable(fuzz_ptx EXCLUDE_FROM_ALL tests/gpu/fuzz_ptx.cpp ${interpreter_sources}
+    engine/core/error.cpp engine/core/log.cpp)
+  target_include_directories(fuzz_ptx SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  target_compile_options(fuzz_ptx PRIVATE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+    -fno-strict-aliasing)
+  target_link_options(fuzz_ptx PRIVATE -fsanitize=fuzzer,address,undefined)
+  target_link_libraries(fuzz_ptx PRIVATE lodestone_options spdlog::spdlog)
+endif()
