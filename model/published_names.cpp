@@ -47,7 +47,7 @@ PublishedTensor concatenation(const Parameter& p, const Parameter* value) {
 }
 
 template <class T, class Copy>
-void for_each_row(const PublishedTensor& layout, Tensor flat, Copy&& copy) {
+void for_each_row(const PublishedTensor& layout, const Tensor& flat, Copy&& copy) {
   const std::int64_t published_columns = columns_of(layout.shape);
   for (const Piece& piece : layout.pieces) {
     Tensor ours = flat.slice(piece.parameter->offset, piece.parameter->shape);

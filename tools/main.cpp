@@ -17,25 +17,25 @@ void keep_memory() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace lodestone::tools;
+  namespace tools = lodestone::tools;
   keep_memory();
   const lodestone::Device cpu = lodestone::Device::cpu();
   lodestone::CachingAllocator cache(lodestone::allocator(cpu));
   const lodestone::AllocatorScope scope(cpu, cache);
-  CommandLine line;
-  add_doctor(line);
-  add_simulate(line);
-  add_vocab(line);
-  add_tokenize(line);
-  add_priors(line);
-  add_pretrain(line);
-  add_inspect(line);
-  add_import(line);
-  add_export(line);
-  add_infer(line);
-  add_embed(line);
-  add_evaluate(line);
-  add_bench(line);
-  add_report(line);
+  tools::CommandLine line;
+  tools::add_doctor(line);
+  tools::add_simulate(line);
+  tools::add_vocab(line);
+  tools::add_tokenize(line);
+  tools::add_priors(line);
+  tools::add_pretrain(line);
+  tools::add_inspect(line);
+  tools::add_import(line);
+  tools::add_export(line);
+  tools::add_infer(line);
+  tools::add_embed(line);
+  tools::add_evaluate(line);
+  tools::add_bench(line);
+  tools::add_report(line);
   return line.run(argc, argv);
 }

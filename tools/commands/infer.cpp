@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <numeric>
-#include <optional>
 
 #include "engine/core/check.h"
 #include "engine/io/files.h"
@@ -146,10 +146,10 @@ class ResultFile {
     for (std::int64_t k = 0; k <= config.layers; ++k)
       hidden_.push_back(file_.create_contiguous<float>(fmt::format("hidden_{}", k),
                                                        {input.cells(), rows_, config.hidden}));
-    values_.emplace(
+    values_ = std::make_unique<hdf5::Dataset>(
         file_.create_contiguous<float>("predicted_values", {input.cells(), input.length()}));
     if (logits)
-      logits_.emplace(file_.create_contiguous<float>(
+      logits_ = std::make_unique<hdf5::Dataset>(file_.create_contiguous<float>(
           "logits", {input.cells(), input.length(), config.vocabulary}));
   }
   void write_states(std::int64_t begin, const Encoding& encoding) {
@@ -177,7 +177,7 @@ class ResultFile {
   hdf5::File file_;
   std::int64_t rows_, length_;
   std::vector<hdf5::Dataset> hidden_;
-  std::optional<hdf5::Dataset> values_, logits_;
+  std::unique_ptr<hdf5::Dataset> values_, logits_;  // logits_: only if they are wanted
 };
 
 struct LossSums {

@@ -34,6 +34,7 @@ void tokenize_cells(const TokenizeSettings& settings, Run& run) {
   config.seed = run.seed();
   Vocabulary vocabulary = Vocabulary::load(settings.vocab);
   std::vector<std::unique_ptr<CellSource>> files;
+  files.reserve(settings.input.size());
   for (const std::string& path : settings.input)
     files.push_back(open_cells(
         path, {.matrix = settings.matrix, .allow_noninteger = settings.allow_noninteger}));

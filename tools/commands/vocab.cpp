@@ -31,6 +31,7 @@ VocabularySources read_sources(const VocabSettings& settings) {
   VocabularySources sources;
   for (const std::string& path : settings.genes) sources.tables.push_back(read_gene_table(path));
   std::vector<GeneTable> measured;
+  measured.reserve(settings.cells.size());
   for (const std::string& path : settings.cells)
     measured.push_back(
         genes_of(*open_cells(path, {.allow_noninteger = true})));  // no count is used

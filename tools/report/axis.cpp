@@ -64,9 +64,10 @@ void AxisMap::place_linear(bool round_out) {
     low_ = step * std::floor(low_ / step + 1e-9);
     high_ = step * std::ceil(high_ / step - 1e-9);
   }
-  const double begin = std::ceil(low_ / step - 1e-9), end = std::floor(high_ / step + 1e-9);
-  for (double i = begin; i <= end; ++i) {
-    const double value = i == 0 ? 0 : i * step;
+  const double first = std::ceil(low_ / step - 1e-9), last = std::floor(high_ / step + 1e-9);
+  const auto count = static_cast<int>(last - first) + 1;
+  for (int k = 0; k < count; ++k) {
+    const double value = (first + k) * step;
     ticks_.push_back({value, linear_label(value, step)});
   }
 }

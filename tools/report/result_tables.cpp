@@ -1,5 +1,7 @@
 #include "tools/report/result_tables.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "tools/report/text.h"
@@ -68,7 +70,8 @@ std::vector<Row> flattened(const ordered_json& object, int depth) {
     else if (is_named_rows(value))
       inner = named_rows(key, value);
     else if (value.is_object() && all_scalars(value))
-      for (const auto& [name, scalar] : value.items()) base[key + " " + name] = scalar;
+      for (const auto& [name, scalar] : value.items())
+        base[fmt::format("{} {}", key, name)] = scalar;
     else if (is_list_of_objects(value) && depth < kDeepest)
       for (const ordered_json& entry : value)
         for (Row& row : flattened(entry, depth + 1)) inner.push_back(std::move(row));
@@ -115,7 +118,7 @@ void collect(const std::string& title, const ordered_json& value, int depth,
     if (!scalars.empty()) tables.push_back(table_of(title, scalars));
     for (const auto& [key, member] : value.items())
       if (member.is_structured() && !is_short_list(member))
-        collect(title + ": " + key, member, depth + 1, tables);
+        collect(fmt::format("{}: {}", title, key), member, depth + 1, tables);
   }
 }
 

@@ -93,7 +93,7 @@ void dots(Canvas& canvas, const ScatterChart& chart, const std::vector<std::size
     std::vector<std::string> paths(chart.names.size() + 1);
     for (std::size_t i = round; i < points.size(); i += kRounds) {
       const std::size_t point = points[i];
-      paths[static_cast<std::size_t>(category_of(chart, point) + 1)] += fmt::format(
+      paths[static_cast<std::size_t>(category_of(chart, point) + std::int64_t{1})] += fmt::format(
           "M{} {}h0", pixels(x.at(chart.x_values[point])), pixels(y.at(chart.y_values[point])));
     }
     for (std::size_t c = 0; c < paths.size(); ++c)
