@@ -16,6 +16,7 @@ struct SquaredErrorForwardArgs {
   DType dtype;
 };
 void run(const SquaredErrorForwardArgs& args, CpuStream& stream);
+void run(const SquaredErrorForwardArgs& args, CudaStream& stream);
 
 struct SquaredErrorBackwardArgs {
   const void* dloss;        // wide [1]
@@ -26,5 +27,6 @@ struct SquaredErrorBackwardArgs {
   DType dtype;
 };
 void run(const SquaredErrorBackwardArgs& args, CpuStream& stream);
+void run(const SquaredErrorBackwardArgs& args, CudaStream& stream);
 
 }  // namespace lodestone::kernels

@@ -18,6 +18,7 @@ struct WeightedSumForwardArgs {
   DType dtype;  // f32 or f64
 };
 void run(const WeightedSumForwardArgs& args, CpuStream& stream);
+void run(const WeightedSumForwardArgs& args, CudaStream& stream);
 
 struct WeightedSumBackwardArgs {
   const void* dy;                 // [1]
@@ -27,5 +28,6 @@ struct WeightedSumBackwardArgs {
   DType dtype;
 };
 void run(const WeightedSumBackwardArgs& args, CpuStream& stream);
+void run(const WeightedSumBackwardArgs& args, CudaStream& stream);
 
 }  // namespace lodestone::kernels
