@@ -20,6 +20,7 @@ struct ConcatColumnsForwardArgs {
   DType dtype;
 };
 void run(const ConcatColumnsForwardArgs& args, CpuStream& stream);
+void run(const ConcatColumnsForwardArgs& args, CudaStream& stream);
 
 struct ConcatColumnsBackwardArgs {
   const void* dy;                    // [rows, sum of columns]
@@ -31,5 +32,6 @@ struct ConcatColumnsBackwardArgs {
   DType dtype;
 };
 void run(const ConcatColumnsBackwardArgs& args, CpuStream& stream);
+void run(const ConcatColumnsBackwardArgs& args, CudaStream& stream);
 
 }  // namespace lodestone::kernels
