@@ -1,8 +1,9 @@
 # Tests of CUDA kernels, built where nvcc is found. A kernel is compiled once, into an object that
 # holds PTX and machine code, and each test is linked twice:
-#   NAME      label emu: with the PTX interpreter in place of the CUDA runtime; runs anywhere
-#   NAME_gpu  label gpu: with the real runtime; skipped where there is no device
-# Tests that use the interpreter's own headers have only the first.
+#   NAME       label emu: with the PTX interpreter in place of the CUDA runtime; runs anywhere
+#   gpu_tests  label gpu: all of them in one program with the real runtime, NAME_gpu to CTest; skipped
+#              where there is no device
+# Tests that use the interpreter's own headers are not in gpu_tests.
 if(NOT LODESTONE_CUDA)
   return()
 endif()
@@ -40,6 +41,23 @@ function(lodestone_gpu_program name source)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 endfunction()
 
+add_executable(gpu_tests tests/gpu/device_main.cpp)
+set_target_properties(gpu_tests PROPERTIES LINKER_LANGUAGE CXX)
+target_link_libraries(gpu_tests PRIVATE lodestone_test_kernels lodestone_testing lodestone_train)
+# A source's suites are told apart by name: each has a process of its own, for an error of the device
+# stays with the process.
+function(lodestone_on_gpu name source)
+  target_sources(gpu_tests PRIVATE ${source})
+  file(STRINGS ${source} suites REGEX "^(TEST|TEST_F|TEST_P|TYPED_TEST)\\(")
+  list(TRANSFORM suites REPLACE "^[A-Z_]+\\(([A-Za-z0-9]+).*" "\\1")
+  list(REMOVE_DUPLICATES suites)
+  list(TRANSFORM suites REPLACE "(.+)" "\\1.*:\\1/*:*/\\1.*")
+  list(JOIN suites ":" filter)
+  add_test(NAME ${name}_gpu COMMAND gpu_tests --gtest_filter=${filter} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name}_gpu PROPERTIES LABELS gpu TIMEOUT 900 SKIP_RETURN_CODE 77
+    ENVIRONMENT LODESTONE_TEST_DEVICE=cuda)
+endfunction()
+
 file(GLOB gpu_test_sources CONFIGURE_DEPENDS tests/gpu/*_test.cpp)
 foreach(source ${gpu_test_sources})
   get_filename_component(name ${source} NAME_WE)
@@ -52,9 +70,7 @@ foreach(source ${gpu_test_sources})
     add_test(NAME ${name}_random COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${name}_random PROPERTIES LABELS emu TIMEOUT 900
       ENVIRONMENT "OMP_WAIT_POLICY=passive;LODESTONE_EMU_SEED=7")
-    lodestone_gpu_program(${name}_gpu ${source})
-    target_sources(${name}_gpu PRIVATE tests/gpu/device_main.cpp)
-    set_tests_properties(${name}_gpu PROPERTIES LABELS gpu TIMEOUT 900 SKIP_RETURN_CODE 77)
+    lodestone_on_gpu(${name} ${source})
   endif()
 endforeach()
 
@@ -68,26 +84,19 @@ endforeach()
 
 # Tests of the engine that serve every device, once more on CUDA: the cases of every op, the golden
 # numbers.
-function(lodestone_device_program name source)
-  add_executable(${name} ${source})
-  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
-  target_link_libraries(${name} PRIVATE lodestone_testing lodestone_train ${ARGN})
-  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 900
-    ENVIRONMENT "LODESTONE_TEST_DEVICE=cuda;OMP_WAIT_POLICY=passive")
-endfunction()
 file(GLOB device_test_sources CONFIGURE_DEPENDS tests/ops/*_test.cpp tests/model/*_test.cpp tests/train/*_test.cpp)
 foreach(source ${device_test_sources})
   file(STRINGS ${source} on_devices REGEX "check_ops?\\(|test_device\\(\\)")
   if(on_devices)
     get_filename_component(name ${source} NAME_WE)
     string(REPLACE _test _on_cuda_test name ${name})
-    lodestone_device_program(${name} ${source} GTest::gtest_main)
-    set_target_properties(${name} PROPERTIES LODESTONE_EMULATED ON)
-    set_tests_properties(${name} PROPERTIES LABELS emu)
-    lodestone_device_program(${name}_gpu ${source})
-    target_sources(${name}_gpu PRIVATE tests/gpu/device_main.cpp)
-    set_tests_properties(${name}_gpu PROPERTIES LABELS gpu SKIP_RETURN_CODE 77)
+    add_executable(${name} ${source})
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX LODESTONE_EMULATED ON)
+    target_link_libraries(${name} PRIVATE lodestone_testing lodestone_train GTest::gtest_main)
+    add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES LABELS emu TIMEOUT 900
+      ENVIRONMENT "LODESTONE_TEST_DEVICE=cuda;OMP_WAIT_POLICY=passive")
+    lodestone_on_gpu(${name} ${source})
   endif()
 endforeach()
 
