@@ -143,8 +143,8 @@ void backward(const Var& loss, Tensor seed) {
       Grads grads(*node);
       // Contributions to a weight that is itself a result arrive in its accumulation type.
       const bool same = node->gradient.dtype() == node->dtype;
-      node->backward(same ? node->gradient : node->gradient.cast(node->dtype), grads);
       const ProfiledPart part(node->part);
+      node->backward(same ? node->gradient : node->gradient.cast(node->dtype), grads);
       lap(node->op, Pass::kBackward);
     }
     node->backward = nullptr;  // frees the saved tensors

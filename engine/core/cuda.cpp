@@ -1,11 +1,14 @@
 #include "engine/core/cuda.h"
 
+#include <nvtx3/nvToolsExt.h>
+
 #include <array>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <string>
 
+#include "engine/core/cuda_device.h"
 #include "engine/core/cuda_memory.h"
 #include "engine/core/log.h"
 
@@ -147,6 +150,40 @@ void fill_cuda(void* to, Device device, unsigned char byte, std::size_t bytes) {
 
 void synchronize_cuda(Device device) {
   cuda_check(cudaStreamSynchronize(native(device)));
+}
+
+std::string cuda_device_name(Device device) {
+  cudaDeviceProp properties{};
+  cuda_check(cudaGetDeviceProperties(&properties, device.index));
+  return properties.name;
+}
+
+std::shared_ptr<void> record_cuda_event(Device device) {
+  cudaEvent_t event = nullptr;
+  cuda_check(cudaEventCreate(&event));
+  std::shared_ptr<void> owned(
+      event, [](cudaEvent_t old) { log_failure("cudaEventDestroy", cudaEventDestroy(old)); });
+  cuda_check(cudaEventRecord(event, native(device)));
+  return owned;
+}
+
+void wait_for_cuda_event(void* event) {
+  cuda_check(cudaEventSynchronize(static_cast<cudaEvent_t>(event)));
+}
+
+double seconds_between_cuda_events(void* first, void* second) {
+  float milliseconds = 0;
+  cuda_check(cudaEventElapsedTime(&milliseconds, static_cast<cudaEvent_t>(first),
+                                  static_cast<cudaEvent_t>(second)));
+  return 1e-3 * static_cast<double>(milliseconds);
+}
+
+void push_profiler_range(const char* name) {
+  nvtxRangePushA(name);
+}
+
+void pop_profiler_range() {
+  nvtxRangePop();
 }
 
 }  // namespace lodestone

@@ -1,4 +1,5 @@
 // What engine/core/cuda.cpp defines, in a build without CUDA.
+#include "engine/core/cuda_device.h"
 #include "engine/core/cuda_memory.h"
 
 namespace lodestone {
@@ -42,5 +43,25 @@ void fill_cuda(void*, Device, unsigned char, std::size_t) {
 void synchronize_cuda(Device) {
   refuse();
 }
+
+std::string cuda_device_name(Device) {
+  refuse();
+}
+
+std::shared_ptr<void> record_cuda_event(Device) {
+  refuse();
+}
+
+void wait_for_cuda_event(void*) {
+  refuse();
+}
+
+double seconds_between_cuda_events(void*, void*) {
+  refuse();
+}
+
+void push_profiler_range(const char*) {}
+
+void pop_profiler_range() {}
 
 }  // namespace lodestone

@@ -33,6 +33,7 @@ TEST(Profile, TimeBelongsToTheWorkThatEnds) {
   lap("slow");
   ASSERT_THAT(names(profile), ElementsAre("/slow", "/quick"));
   EXPECT_GE(profile.entries()[0].seconds, 0.030);
+  EXPECT_EQ(profile.entries()[0].laps, 2);
 }
 
 TEST(Profile, BackwardKeepsThePartOfTheForward) {
