@@ -4,35 +4,18 @@
 #include <cmath>
 
 #include "engine/io/tensor_archive.h"
-#include "tests/testing/golden.h"
+#include "tests/testing/golden_training.h"
 #include "tests/testing/op_case.h"
 #include "tests/testing/test_device.h"
-#include "train/trainer.h"
 
 namespace lodestone {
 namespace {
 
+using testing::fixture_batch;
+using testing::fixture_settings;
 using testing::golden_directory;
-using testing::read_cells;
 using testing::read_tensor;
 using testing::relative_error;
-
-// As the fixture was made: peak 1e-3, warm-up 4, linear decay to 0 at the last step.
-TrainConfig fixture_settings() {
-  TrainConfig config;
-  config.schedule = {.shape = "linear", .peak_rate = 1e-3, .warmup_steps = 4};
-  return config;
-}
-
-GlobalBatch fixture_batch(const hdf5::File& file, std::int64_t step, std::int64_t vocabulary) {
-  const hdf5::Group group = file.group(fmt::format("training/step_{:02d}", step));
-  GlobalBatch batch;
-  batch.micro_batches.push_back(pack(read_cells(group, true, "input_ids", "values"), vocabulary));
-  batch.cells = batch.micro_batches[0].cells();
-  batch.tokens = batch.micro_batches[0].tokens();
-  batch.chosen = batch.micro_batches[0].chosen();
-  return batch;
-}
 
 void expect_close(double got, double golden, double bound, const std::string& what) {
   EXPECT_LE(std::abs(got - golden), bound * std::abs(golden))
