@@ -22,6 +22,7 @@ struct CrossEntropyForwardArgs {
   DType dtype;
 };
 void run(const CrossEntropyForwardArgs& args, CpuStream& stream);
+void run(const CrossEntropyForwardArgs& args, CudaStream& stream);
 
 struct CrossEntropyBackwardArgs {
   const void* dloss;           // wide [1]
@@ -34,5 +35,6 @@ struct CrossEntropyBackwardArgs {
   DType dtype;
 };
 void run(const CrossEntropyBackwardArgs& args, CpuStream& stream);
+void run(const CrossEntropyBackwardArgs& args, CudaStream& stream);
 
 }  // namespace lodestone::kernels
