@@ -134,6 +134,47 @@ TEST_F(Runtime, StreamsEventsAndPinnedMemory) {
   EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
 }
 
+TEST_F(Runtime, MemoryOfPoolsIsCheckedLikeAnyOther) {
+  cudaMemPool_t pool = nullptr;
+  ASSERT_EQ(cudaDeviceGetDefaultMemPool(&pool, 0), cudaSuccess);
+  std::uint64_t kept = 1 << 20;
+  EXPECT_EQ(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept), cudaSuccess);
+  void* plain = nullptr;
+  void* of_pool = nullptr;
+  ASSERT_EQ(cudaMallocAsync(&plain, 16, nullptr), cudaSuccess);
+  ASSERT_EQ(cudaMallocFromPoolAsync(&of_pool, 16, pool, nullptr), cudaSuccess);
+  EXPECT_NE(plain, of_pool);
+  EXPECT_EQ(cudaMemset(of_pool, 1, 16), cudaSuccess);
+  EXPECT_EQ(cudaMemset(of_pool, 1, 17), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaFreeAsync(plain, nullptr), cudaSuccess);
+  EXPECT_EQ(cudaFreeAsync(of_pool, nullptr), cudaSuccess);
+  EXPECT_EQ(cudaFreeAsync(of_pool, nullptr), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemPoolTrimTo(pool, 0), cudaSuccess);
+  run_assertion(static_cast<const int*>(of_pool));
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorIllegalAddress);
+}
+
+TEST_F(Runtime, TheDeviceDescribesItself) {
+  cudaDeviceProp properties;
+  ASSERT_EQ(cudaGetDeviceProperties(&properties, 0), cudaSuccess);
+  EXPECT_THAT(properties.name, HasSubstr("interpreter"));
+  const std::pair<cudaDeviceAttr, int> attributes[]{
+      {cudaDevAttrComputeCapabilityMajor, properties.major},
+      {cudaDevAttrComputeCapabilityMinor, properties.minor},
+      {cudaDevAttrMultiProcessorCount, properties.multiProcessorCount},
+      {cudaDevAttrMaxThreadsPerBlock, properties.maxThreadsPerBlock},
+      {cudaDevAttrMaxSharedMemoryPerBlock, static_cast<int>(properties.sharedMemPerBlock)},
+      {cudaDevAttrMaxSharedMemoryPerBlockOptin,
+       static_cast<int>(properties.sharedMemPerBlockOptin)},
+      {cudaDevAttrCooperativeLaunch, properties.cooperativeLaunch}};
+  for (const auto& [attribute, expected] : attributes) {
+    int value = -1;
+    EXPECT_EQ(cudaDeviceGetAttribute(&value, attribute, 0), cudaSuccess);
+    EXPECT_EQ(value, expected) << "attribute " << attribute;
+  }
+  EXPECT_EQ(cudaSetDevice(1), cudaErrorInvalidDevice);
+}
+
 TEST_F(Runtime, OccupancyCountsThreadsAndSharedMemory) {
   EXPECT_EQ(blocks_of_bounded(64, 0), 32);
   EXPECT_EQ(blocks_of_bounded(64, 40 * 1024), 5);
