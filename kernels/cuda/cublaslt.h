@@ -3,7 +3,6 @@
 // there is none.
 #include <cublasLt.h>
 
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -33,9 +32,5 @@ CublasLt load_cublaslt(const std::vector<std::string>& libraries);
 
 // The process's, loaded by the first call.
 const CublasLt& cublaslt();
-
-// Throws kOutOfMemory or kDevice, with the call and cuBLASLt's reason, unless the call succeeded.
-void cublaslt_check(cublasStatus_t status, const char* call,
-                    std::source_location where = std::source_location::current());
 
 }  // namespace lodestone::kernels

@@ -64,12 +64,4 @@ const CublasLt& cublaslt() {
   return functions;
 }
 
-void cublaslt_check(cublasStatus_t status, const char* call, std::source_location where) {
-  if (status == CUBLAS_STATUS_SUCCESS) [[likely]]
-    return;
-  throw_error(status == CUBLAS_STATUS_ALLOC_FAILED ? ErrorKind::kOutOfMemory : ErrorKind::kDevice,
-              fmt::format("cuBLASLt could not {}: {}", call, cublaslt().status_string(status)),
-              where);
-}
-
 }  // namespace lodestone::kernels

@@ -38,7 +38,7 @@ struct MatrixProductOptions {
   // f32 factors are rounded to 10 bits of mantissa, for the tensor cores.
   bool tf32 = false;
   // Where what was chosen is kept for later runs, which then have the same bits; empty: nowhere.
-  std::filesystem::path folder;
+  std::filesystem::path folder{};
 };
 
 // Makes what products on a device need, cuBLASLt's handle and a workspace, so that none allocates

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,16 @@ using Owned = std::unique_ptr<Opaque, cublasStatus_t (*)(Opaque*)>;
 using Description = Owned<cublasLtMatmulDescOpaque_t>;
 using Layout = Owned<cublasLtMatrixLayoutOpaque_t>;
 using Preference = Owned<cublasLtMatmulPreferenceOpaque_t>;
+
+// Throws, with what was called and cuBLASLt's reason, unless the call succeeded.
+void cublaslt_check(cublasStatus_t status, const char* call,
+                    std::source_location where = std::source_location::current()) {
+  if (status == CUBLAS_STATUS_SUCCESS) [[likely]]
+    return;
+  throw_error(status == CUBLAS_STATUS_ALLOC_FAILED ? ErrorKind::kOutOfMemory : ErrorKind::kDevice,
+              fmt::format("cuBLASLt could not {}: {}", call, cublaslt().status_string(status)),
+              where);
+}
 
 cudaDataType_t type_of(DType dtype) {
   check(dtype == DType::kF32 || dtype == DType::kBf16,

@@ -30,7 +30,7 @@ function(lodestone_gpu_program name source)
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
   target_compile_options(${name} PRIVATE -O1)
   target_link_libraries(${name} PRIVATE lodestone_test_kernels ${ARGN} GTest::gtest GTest::gmock)
-  foreach(floor train data model engine kernels)
+  foreach(floor bench train data model engine kernels)
     file(STRINGS ${source} includes REGEX "#include \"${floor}/")
     list(FILTER includes EXCLUDE REGEX "engine/core/")
     if(includes OR floor STREQUAL "kernels")
@@ -82,6 +82,15 @@ foreach(source ${nvidia_test_sources})
   set_tests_properties(${name} PROPERTIES LABELS cuda TIMEOUT 900)
 endforeach()
 
+# The calls to cuBLASLt themselves, on a stand-in for it, under the interpreter.
+add_executable(cublaslt_calls_test tests/gpu/cublaslt/cublaslt_calls_test.cpp tests/gpu/cublaslt/stand_in.cpp
+  tests/gpu/matrix_product_cuda_test.cpp tests/gpu/linear_cuda_test.cpp
+  kernels/cuda/matrix_product_cublaslt.cpp kernels/cuda/choices_cublaslt.cpp)
+set_target_properties(cublaslt_calls_test PROPERTIES LINKER_LANGUAGE CXX LODESTONE_EMULATED ON)
+target_link_libraries(cublaslt_calls_test PRIVATE lodestone_kernels GTest::gtest_main GTest::gmock)
+add_test(NAME cublaslt_calls_test COMMAND cublaslt_calls_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+set_tests_properties(cublaslt_calls_test PROPERTIES LABELS emu TIMEOUT 900 ENVIRONMENT OMP_WAIT_POLICY=passive)
+
 # Tests of the engine that serve every device, once more on CUDA: the cases of every op, the golden
 # numbers.
 file(GLOB device_test_sources CONFIGURE_DEPENDS tests/ops/*_test.cpp tests/model/*_test.cpp tests/train/*_test.cpp)
@@ -92,7 +101,10 @@ foreach(source ${device_test_sources})
     string(REPLACE _test _on_cuda_test name ${name})
     add_executable(${name} ${source})
     set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX LODESTONE_EMULATED ON)
-    target_link_libraries(${name} PRIVATE lodestone_testing lodestone_train GTest::gtest_main)
+    target_link_libraries(${name} PRIVATE lodestone_testing GTest::gtest_main)
+    if(source MATCHES "/tests/(model|train)/")
+      target_link_libraries(${name} PRIVATE lodestone_${CMAKE_MATCH_1})
+    endif()
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES LABELS emu TIMEOUT 900
       ENVIRONMENT "LODESTONE_TEST_DEVICE=cuda;OMP_WAIT_POLICY=passive")

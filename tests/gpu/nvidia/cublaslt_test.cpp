@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "engine/core/error.h"
+#include "engine/core/log.h"
 #include "kernels/cuda/choices_cublaslt.h"
 #include "kernels/cuda/matrix_product.h"
 
@@ -56,11 +57,15 @@ TEST(CublasLt, PreparingWithoutADeviceSaysSo) {
 class Choices : public ::testing::Test {
  protected:
   Choices() {
+    log::set_level(log::Level::kError);  // hundreds of warnings are expected
     std::string pattern = (std::filesystem::temp_directory_path() / "lodestone-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
     file_ = folder_ / "deeper" / "products.txt";
   }
-  ~Choices() override { std::filesystem::remove_all(folder_); }
+  ~Choices() override {
+    std::filesystem::remove_all(folder_);
+    log::set_level(log::Level::kInfo);
+  }
 
   std::string text() const {
     std::ostringstream text;

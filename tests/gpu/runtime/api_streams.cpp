@@ -64,6 +64,10 @@ cudaError_t cudaStreamSynchronize(cudaStream_t /*stream*/) {
 cudaError_t cudaStreamQuery(cudaStream_t /*stream*/) {
   return device().sticky();
 }
+cudaError_t cudaStreamGetDevice(cudaStream_t /*stream*/, int* number) {
+  *number = 0;
+  return device().sticky();
+}
 cudaError_t cudaStreamWaitEvent(cudaStream_t /*stream*/, cudaEvent_t /*event*/,
                                 unsigned /*flags*/) {
   return device().sticky();
