@@ -18,6 +18,7 @@ struct PrependClsForwardArgs {
   DType dtype;
 };
 void run(const PrependClsForwardArgs& args, CpuStream& stream);
+void run(const PrependClsForwardArgs& args, CudaStream& stream);
 
 struct PrependClsBackwardArgs {
   const void* dy;               // [rows + cells, columns]
@@ -29,5 +30,6 @@ struct PrependClsBackwardArgs {
   DType dtype;
 };
 void run(const PrependClsBackwardArgs& args, CpuStream& stream);
+void run(const PrependClsBackwardArgs& args, CudaStream& stream);
 
 }  // namespace lodestone::kernels
