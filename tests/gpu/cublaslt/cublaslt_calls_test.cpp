@@ -59,6 +59,7 @@ class CublasLtCalls : public ::testing::Test {
 };
 
 TEST_F(CublasLtCalls, TheFastestOfAKindIsTakenFromThenOn) {
+  stand_in().milliseconds = 5;
   prepare({});
   multiply(33);
   EXPECT_EQ(last_algorithm(), 1u);
@@ -79,6 +80,7 @@ TEST_F(CublasLtCalls, WhatIsAddedToIsAddedToOnce) {
 }
 
 TEST_F(CublasLtCalls, ChoicesOfAnEarlierRunAreTaken) {
+  stand_in().milliseconds = 5;
   prepare({.folder = folder_});
   multiply(33);
   const auto files = std::filesystem::directory_iterator(folder_);

@@ -109,7 +109,8 @@ cublasStatus_t multiply(cublasLtHandle_t, cublasLtMatmulDesc_t description, cons
     return CUBLAS_STATUS_INVALID_VALUE;
   stand_in().last_compute_type = product.compute;
   stand_in().algorithms.push_back(algorithm->data[0]);
-  if (algorithm->data[0] != kFast) std::this_thread::sleep_for(std::chrono::microseconds(300));
+  if (algorithm->data[0] != kFast)
+    std::this_thread::sleep_for(std::chrono::milliseconds(stand_in().milliseconds));
   const auto epilogue = product.get(CUBLASLT_MATMUL_DESC_EPILOGUE);
   const bool gelu = (epilogue & CUBLASLT_EPILOGUE_GELU) != 0;
   const bool has_bias = (epilogue & CUBLASLT_EPILOGUE_BIAS) != 0;

@@ -1,6 +1,6 @@
 #pragma once
 // A stand-in for cuBLASLt that multiplies on the host, by the library's own conventions: matrices
-// by columns, epilogues by rows of the result. It knows three algorithms{}; the middle one is fast.
+// by columns, epilogues by rows of the result. It knows three algorithms.
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -13,7 +13,8 @@ struct CublasLtStandIn {
   int last_compute_type = 0;
   std::map<int, std::uint64_t> preferences{};  // of the last guess
   bool knows_no_algorithm = false;
-  bool fails = false;  // every product
+  bool fails = false;    // every product
+  int milliseconds = 0;  // that every algorithm but the second takes longer
 };
 CublasLtStandIn& stand_in();
 
