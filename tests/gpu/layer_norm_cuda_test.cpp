@@ -1,18 +1,17 @@
 // The CUDA layer norm against the CPU's, whose own tests check it against f64.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
-#include <random>
 
 #include "kernels/layer_norm.h"
 #include "kernels/row_blocks.h"
 #include "tests/gpu/device_array.h"
+#include "tests/gpu/elements.h"
 
 namespace lodestone {
 namespace {
 
-using testing::DeviceArray;
+using testing::DeviceArray, testing::kRounding, testing::random_elements, testing::relative_error;
 
 struct Size {
   std::int64_t rows, cols;
@@ -21,30 +20,6 @@ struct Size {
 // One element, odd sizes, sizes that fill no warp, the model's, the longest rows of each kernel.
 const std::vector<Size> kSizes = {{1, 1},    {3, 5},    {2, 127},  {7, 24},   {5, 264},
                                   {65, 768}, {33, 769}, {3, 1024}, {3, 2048}, {0, 768}};
-
-template <class T>
-std::vector<T> random_elements(std::int64_t count, unsigned seed) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> normal(0.5f, 1.0f);
-  std::vector<T> values(static_cast<std::size_t>(count));
-  for (T& value : values) value = T(normal(engine));
-  return values;
-}
-
-template <class T>
-double relative_error(const std::vector<T>& got, const std::vector<T>& expected) {
-  double difference = 0, whole = 1e-30;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double e = static_cast<float>(expected[i]);
-    difference += std::pow(static_cast<double>(static_cast<float>(got[i])) - e, 2);
-    whole += e * e;
-  }
-  return std::sqrt(difference / whole);
-}
-
-// Rounding of the result to T, and sums in another order.
-template <class T>
-constexpr double kTolerance = std::is_same_v<T, float> ? 2e-6 : 4e-3;
 
 template <class T>
 struct Forward {
@@ -89,7 +64,7 @@ TYPED_TEST(LayerNormCuda, ForwardIsTheCpus) {
     const auto bias = random_elements<TypeParam>(size.cols, 3);
     const auto expected = this->on_cpu(size, x, weight, bias);
     const auto got = this->on_cuda(size, x, weight, bias);
-    EXPECT_LE(relative_error(got.y, expected.y), kTolerance<TypeParam>)
+    EXPECT_LE(relative_error(got.y, expected.y), kRounding<TypeParam>)
         << size.rows << " x " << size.cols;
     EXPECT_LE(relative_error(got.mean, expected.mean), 2e-6);
     if (size.cols == 1) continue;  // 1 / sqrt(0 + eps): of no use as a relative measure
@@ -164,7 +139,7 @@ TYPED_TEST(LayerNormCuda, BackwardIsTheCpusAndTheSameTwice) {
       const auto expected = backward_on_cpu(size, dy, x, weight, forward, accumulate);
       const auto got = backward_on_cuda(size, dy, x, weight, forward, accumulate);
       const auto again = backward_on_cuda(size, dy, x, weight, forward, accumulate);
-      EXPECT_LE(relative_error(got.dx, expected.dx), kTolerance<TypeParam>)
+      EXPECT_LE(relative_error(got.dx, expected.dx), kRounding<TypeParam>)
           << size.rows << " x " << size.cols;
       EXPECT_LE(relative_error(got.dweight, expected.dweight), 2e-6);
       EXPECT_LE(relative_error(got.dbias, expected.dbias), 2e-6);
