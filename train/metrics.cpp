@@ -4,15 +4,12 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "engine/core/log.h"
 #include "engine/io/files.h"
-#include "engine/ops.h"
 
 namespace lodestone {
 
@@ -151,21 +148,6 @@ std::string duration_text(double seconds) {
   if (s < 3600) return fmt::format("{} min {:02d} s", s / 60, s % 60);
   if (s < 86400) return fmt::format("{} h {:02d} min", s / 3600, s % 3600 / 60);
   return fmt::format("{} d {:02d} h", s / 86400, s % 86400 / 3600);
-}
-
-double measure_peak_flops(DType dtype) {
-  using Clock = std::chrono::steady_clock;
-  constexpr std::int64_t kSize = 768;
-  const NoGrad no_grad;
-  const Var x(Tensor::zeros({kSize, kSize}, dtype, Device::cpu()));
-  const Var weight(Tensor::zeros({kSize, kSize}, dtype, Device::cpu()));
-  double fastest = std::numeric_limits<double>::infinity();
-  for (int run = 0; run < 6; ++run) {  // the first pays for set-up
-    const Clock::time_point start = Clock::now();
-    linear(x, weight, Var());
-    fastest = std::min(fastest, std::chrono::duration<double>(Clock::now() - start).count());
-  }
-  return 2.0 * kSize * kSize * kSize / fastest;
 }
 
 }  // namespace lodestone

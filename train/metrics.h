@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 
-#include "engine/core/dtype.h"
 #include "engine/io/append_file.h"
 
 namespace lodestone {
@@ -75,9 +74,5 @@ class ConsoleReport {
 
 // "45 s", "3 min 05 s", "2 h 10 min", "3 d 04 h".
 std::string duration_text(double seconds);
-
-// FLOP/s of this machine's matrix product in that dtype with the threads it has now: the best of a
-// few products of 768 x 768 matrices, the model's usual size. Takes about a tenth of a second.
-double measure_peak_flops(DType dtype);
 
 }  // namespace lodestone

@@ -12,6 +12,7 @@
 #include "engine/core/threads.h"
 #include "engine/io/files.h"
 #include "train/checkpoint_writer.h"
+#include "train/peak_rate.h"
 #include "train/run_directory.h"
 #include "train/run_inputs.h"
 #include "train/tensorboard.h"
@@ -153,7 +154,7 @@ class Pretraining {
   std::int64_t total_steps_;
   Trainer trainer_;
   CheckpointWriter writer_;
-  double peak_flops_;
+  PeakRate peak_;
   std::unique_ptr<RunLogs> logs_;  // from open() on
   ConsoleReport console_;
   Clock::time_point began_ = Clock::now();
@@ -173,8 +174,8 @@ Pretraining::Pretraining(const TrainConfig& settings, const std::filesystem::pat
       total_steps_(config_.total_steps(loader_.steps_per_epoch())),
       trainer_(*inputs_.model, config_, total_steps_),
       writer_(checkpoints_, config_.background_save, saved_step(start_)),
-      peak_flops_(measure_peak_flops(config_.compute_type())),
-      console_(peak_flops_) {
+      peak_(peak_rate(config_.device, config_.compute_type())),
+      console_(peak_.flops) {
   state_.threads = thread_count();
   state_.input_hashes = inputs_.hashes;
   if (start_) {
@@ -187,8 +188,8 @@ Pretraining::Pretraining(const TrainConfig& settings, const std::filesystem::pat
       "{} training and {} validation cells; {} steps of {} cells, {} in an epoch; {} parameters",
       split_.training.size(), split_.held_out.size(), total_steps_, config_.loader.batch_cells,
       loader_.steps_per_epoch(), config_.model.parameter_count());
-  log::info("MFU is relative to {:.1f} GFLOP/s, measured now with products of 768 x 768 in {}",
-            peak_flops_ / 1e9, config_.dtype);
+  log::info("MFU is relative to {:.1f} GFLOP/s in {}, {}", peak_.flops / 1e9, config_.dtype,
+            peak_.origin);
 }
 
 // What the run writes; nothing while something can still stand in its way.
@@ -196,7 +197,7 @@ void Pretraining::open() {
   if (state_.step < total_steps_)
     check_room(directory_.path(), arrays_of(inputs_.model->store, trainer_.optimizer()).bytes());
   write_text(directory_.config(), to_toml(config_));
-  logs_ = std::make_unique<RunLogs>(directory_, state_.step, peak_flops_, config_.tensorboard);
+  logs_ = std::make_unique<RunLogs>(directory_, state_.step, peak_.flops, config_.tensorboard);
 }
 
 Progress Pretraining::progress() const {
