@@ -1,7 +1,10 @@
 #pragma once
+#include <source_location>
 #include <string>
+#include <string_view>
 
 #include "engine/core/error.h"
+#include "engine/core/profile.h"
 #include "engine/core/stream.h"
 
 namespace lodestone::kernels {
@@ -9,16 +12,27 @@ namespace lodestone::kernels {
 // f(the device's compute stream).
 template <class F>
 decltype(auto) with_stream(Device device, F&& f) {
-  if (!device.is_cpu())
-    throw_error(ErrorKind::kDevice, "no kernels for " + device.text() + " in this version");
+  if constexpr (kCudaBuilt)
+    if (!device.is_cpu()) return f(cuda_stream(device));
+  if (!device.is_cpu()) throw_error(ErrorKind::kDevice, cuda_problem());
   return f(cpu_stream());
+}
+
+// "LayerNormBackward" for LayerNormBackwardArgs: what GCC and Clang say last of this function.
+template <class Args>
+const char* work_name() {
+  constexpr std::string_view kFunction = std::source_location::current().function_name();
+  static const std::string name(kFunction.substr(0, kFunction.rfind("Args")));
+  return name.c_str() + name.rfind(':') + 1;
 }
 
 // Runs one kernel on the device its tensors live on. An `Args` type belongs to namespace kernels
 // and comes with `run(const Args&, Stream&)` for both streams, found by argument-dependent lookup:
-// a kernel that one of them lacks does not link.
+// a kernel that one of them lacks does not link. On CUDA it is a range in NVIDIA's profilers.
 template <class Args>
 void launch(const Args& args, Device device) {
+  if (device.is_cpu()) return run(args, cpu_stream());
+  const ProfilerRange range(work_name<Args>());
   with_stream(device, [&](auto& stream) { run(args, stream); });
 }
 

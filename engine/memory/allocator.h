@@ -43,6 +43,8 @@ class CountingAllocator final : public Allocator {
   void* allocate(std::size_t bytes) override;
   void free(void* block, std::size_t bytes) noexcept override;
   const MemoryStats& stats() const { return stats_; }
+  // The peak is that of what follows.
+  void restart_peak() { stats_.peak_bytes = stats_.live_bytes; }
 
  private:
   Allocator& inner_;
