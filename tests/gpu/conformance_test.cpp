@@ -1,6 +1,6 @@
 // One instruction after the other against the PTX manual's definition of it and, once there is one,
 // against the recording of real hardware. LODESTONE_RECORD_CONFORMANCE=FILE in the environment of
-// conformance_test_gpu makes a recording.
+// gpu_tests makes a recording.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -49,10 +49,10 @@ INSTANTIATE_TEST_SUITE_P(Instructions, Conformance, ::testing::ValuesIn(conforma
                            return name;
                          });
 
-TEST(ConformanceRecording, IsWhatThisDeviceAnswers) {
+TEST(HardwareRecording, IsWhatThisDeviceAnswers) {
   if (!std::filesystem::exists(kRecordingPath)) {
-    GTEST_SKIP() << "no recording yet: run conformance_test_gpu on hardware with "
-                 << "LODESTONE_RECORD_CONFORMANCE=" << kRecordingPath;
+    GTEST_SKIP() << "no recording yet: run gpu_tests on hardware with LODESTONE_RECORD_CONFORMANCE="
+                 << kRecordingPath;
   }
   const Recording recording = read_recording(kRecordingPath);
   for (const ConformanceCase& each : conformance_cases()) {
@@ -63,7 +63,7 @@ TEST(ConformanceRecording, IsWhatThisDeviceAnswers) {
   }
 }
 
-TEST(ConformanceRecording, IsMadeOnRequest) {
+TEST(HardwareRecording, IsMadeOnRequest) {
   const char* path = std::getenv("LODESTONE_RECORD_CONFORMANCE");
   if (path == nullptr) GTEST_SKIP() << "LODESTONE_RECORD_CONFORMANCE names no file to record to";
   write_recording(record_hardware(), path);

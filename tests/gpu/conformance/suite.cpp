@@ -108,7 +108,8 @@ std::string device_in_words() {
 
 Recording record_hardware() {
   if (properties().name == kInterpreter) {
-    fail(ErrorKind::kDevice, "only hardware is recorded: run the program whose name ends in _gpu");
+    fail(ErrorKind::kDevice,
+         "only hardware is recorded: run gpu_tests on a machine that has a device");
   }
   Recording recording{device_in_words(), {}};
   for (const ConformanceCase& each : conformance_cases()) {
