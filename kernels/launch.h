@@ -1,7 +1,7 @@
 #pragma once
-#include <source_location>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 
 #include "engine/core/error.h"
 #include "engine/core/profile.h"
@@ -18,12 +18,16 @@ decltype(auto) with_stream(Device device, F&& f) {
   return f(cpu_stream());
 }
 
-// "LayerNormBackward" for LayerNormBackwardArgs: what GCC and Clang say last of this function.
+// "LayerNormBackward" for LayerNormBackwardArgs, which is
+// N9lodestone7kernels21LayerNormBackwardArgsE to the linker.
 template <class Args>
 const char* work_name() {
-  constexpr std::string_view kFunction = std::source_location::current().function_name();
-  static const std::string name(kFunction.substr(0, kFunction.rfind("Args")));
-  return name.c_str() + name.rfind(':') + 1;
+  static const std::string name = [] {
+    const std::string_view type = typeid(Args).name();
+    const std::string_view before = type.substr(0, type.rfind("Args"));
+    return std::string(before.substr(before.find_last_of("0123456789") + 1));
+  }();
+  return name.c_str();
 }
 
 // Runs one kernel on the device its tensors live on. An `Args` type belongs to namespace kernels
