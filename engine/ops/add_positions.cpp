@@ -49,12 +49,17 @@ Var add_positions(const Var& x, const Var& token_type, const Var& positions,
       [offsets, cells, types = token_type.shape()[0], position_rows = positions.shape()[0]](
           const Tensor& dy, Grads& grads) {
         const DType wide = accumulation_type(dy.dtype());
+        const std::int64_t bytes = kernels::with_stream(dy.device(), [&](auto& stream) {
+          return kernels::add_positions_backward_workspace(position_rows, dy.shape()[1], stream);
+        });
+        Tensor workspace = Tensor::empty({bytes}, DType::kU8, dy.device());
         kernels::launch(
             kernels::AddPositionsBackwardArgs{.dy = dy.data(),
                                               .offsets = offsets.data_on<std::int64_t>(dy.device()),
                                               .dx = grads.want(0, dy.dtype()),
                                               .dtoken_type = grads.want(1, wide),
                                               .dpositions = grads.want(2, wide),
+                                              .workspace = workspace.data(),
                                               .cells = cells,
                                               .rows = dy.shape()[0],
                                               .columns = dy.shape()[1],

@@ -83,8 +83,10 @@ kernels::Gradient part(kernels::Gradient whole, std::int64_t first_column, DType
   return {static_cast<std::byte*>(whole.data) + bytes, whole.accumulate};
 }
 
-Tensor workspace(std::int64_t bytes) {
-  return Tensor::empty({bytes}, DType::kU8, Device::cpu());
+// For a pass whose bytes `bytes_on(stream)` says.
+template <class BytesOn>
+Tensor workspace(Device device, const BytesOn& bytes_on) {
+  return Tensor::empty({kernels::with_stream(device, bytes_on)}, DType::kU8, device);
 }
 
 // A call between its two passes. `dropout` and `layout` point into tensors that the other members
@@ -114,7 +116,8 @@ Call::Call(Inputs inputs, const Dropout& drop)
 }
 
 void Call::forward() {
-  Tensor space = workspace(attention_forward_workspace(layout, cpu_stream()));
+  Tensor space = workspace(
+      y.device(), [&](auto& stream) { return attention_forward_workspace(layout, stream); });
   kernels::launch(kernels::AttentionForwardArgs{.queries = part(in.queries, 0),
                                                 .keys = part(in.keys_values, in.keys_at),
                                                 .values = part(in.keys_values, in.values_at),
@@ -129,7 +132,8 @@ void Call::forward() {
 void Call::backward(const Tensor& dy, kernels::Gradient dqueries, kernels::Gradient dkeys,
                     kernels::Gradient dvalues) const {
   if (!dqueries.data && !dkeys.data) return;
-  Tensor space = workspace(attention_backward_workspace(layout, cpu_stream()));
+  Tensor space = workspace(
+      y.device(), [&](auto& stream) { return attention_backward_workspace(layout, stream); });
   kernels::launch(kernels::AttentionBackwardArgs{.dy = dy.data(),
                                                  .queries = part(in.queries, 0),
                                                  .keys = part(in.keys_values, in.keys_at),

@@ -33,22 +33,29 @@ void check_groups(const TokenGroups& groups, std::int64_t table_rows) {
 
 // `values` is undefined where no value is read.
 Backward backward_of(const Tensor& values, const TokenGroups& groups) {
-  return [values, order = groups.token_order, offsets = groups.group_offsets](const Tensor& dy,
-                                                                              Grads& grads) {
+  return [values, groups](const Tensor& dy, Grads& grads) {
+    const Device device = dy.device();
     const DType wide = accumulation_type(dy.dtype());
+    const std::int64_t tokens = dy.shape()[0], columns = dy.shape()[1];
+    const std::int64_t bytes = kernels::with_stream(device, [&](auto& stream) {
+      return kernels::table_embedding_backward_workspace(tokens, columns, stream);
+    });
+    Tensor workspace = Tensor::empty({bytes}, DType::kU8, device);
     kernels::launch(
         kernels::TableEmbeddingBackwardArgs{
             .dy = dy.data(),
-            .values = values.defined() ? values.on(dy.device()).data() : nullptr,
-            .token_order = order.data_on<std::int32_t>(dy.device()),
-            .group_offsets = offsets.data_on<std::int64_t>(dy.device()),
+            .values = values.defined() ? values.on(device).data() : nullptr,
+            .row_of_token = groups.row_of_token.data_on<std::int32_t>(device),
+            .token_order = groups.token_order.data_on<std::int32_t>(device),
+            .group_offsets = groups.group_offsets.data_on<std::int64_t>(device),
             .dtable = grads.want(0, wide),
             .dvalue_weight = grads.want(1, wide),
-            .tokens = dy.shape()[0],
-            .columns = dy.shape()[1],
-            .table_rows = offsets.numel() - 1,
+            .workspace = workspace.data(),
+            .tokens = tokens,
+            .columns = columns,
+            .table_rows = groups.group_offsets.numel() - 1,
             .dtype = dy.dtype()},
-        dy.device());
+        device);
   };
 }
 

@@ -92,7 +92,7 @@ add_test(NAME cublaslt_calls_test COMMAND cublaslt_calls_test WORKING_DIRECTORY 
 set_tests_properties(cublaslt_calls_test PROPERTIES LABELS emu TIMEOUT 900 ENVIRONMENT OMP_WAIT_POLICY=passive)
 
 # Tests of the engine that serve every device, once more on CUDA: the cases of every op, the golden
-# numbers.
+# numbers. A cell of 2,049 rows takes the interpreter minutes; attention_long_cuda_test has one.
 file(GLOB device_test_sources CONFIGURE_DEPENDS tests/ops/*_test.cpp tests/model/*_test.cpp tests/train/*_test.cpp)
 foreach(source ${device_test_sources})
   file(STRINGS ${source} on_devices REGEX "check_ops?\\(|test_device\\(\\)")
@@ -107,10 +107,22 @@ foreach(source ${device_test_sources})
     endif()
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES LABELS emu TIMEOUT 900
-      ENVIRONMENT "LODESTONE_TEST_DEVICE=cuda;OMP_WAIT_POLICY=passive")
+      ENVIRONMENT "LODESTONE_TEST_DEVICE=cuda;OMP_WAIT_POLICY=passive;GTEST_FILTER=-*OnALongCell")
     lodestone_on_gpu(${name} ${source})
   endif()
 endforeach()
+
+# The whole binary on the interpreter: every command with --device cuda, without a GPU.
+add_executable(lodestone_emu tools/main.cpp)
+set_target_properties(lodestone_emu PROPERTIES LINKER_LANGUAGE CXX LODESTONE_EMULATED ON)
+target_link_libraries(lodestone_emu PRIVATE lodestone_commands)
+add_executable(cuda_commands_test tests/gpu/commands/cuda_commands_test.cpp)
+set_target_properties(cuda_commands_test PROPERTIES LINKER_LANGUAGE CXX)
+target_link_libraries(cuda_commands_test PRIVATE lodestone_testing GTest::gtest_main)
+add_dependencies(cuda_commands_test lodestone_emu)
+add_test(NAME cuda_commands_test COMMAND cuda_commands_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+set_tests_properties(cuda_commands_test PROPERTIES LABELS emu TIMEOUT 900
+  ENVIRONMENT "LODESTONE_BINARY=$<TARGET_FILE:lodestone_emu>;OMP_WAIT_POLICY=passive")
 
 # tools/fuzz_ptx.sh builds and runs it.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
