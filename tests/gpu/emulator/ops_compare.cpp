@@ -254,8 +254,8 @@ void set_pair_truth(Warp& warp, const Operation& operation, LaneMask mask) {
   U16* to = warp.lanes<U16>(operation.registers[0]);
   const auto when_true = static_cast<U16>(operation.immediate);
   for_lanes(mask, [&](U32 lane) {
-    to[2 * lane] = (low >> lane & 1) != 0 ? when_true : U16{0};
-    to[2 * lane + 1] = (high >> lane & 1) != 0 ? when_true : U16{0};
+    to[std::size_t{2} * lane] = (low >> lane & 1) != 0 ? when_true : U16{0};
+    to[std::size_t{2} * lane + 1] = (high >> lane & 1) != 0 ? when_true : U16{0};
   });
 }
 

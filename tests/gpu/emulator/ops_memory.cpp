@@ -15,6 +15,12 @@ namespace {
 
 using U32 = std::uint32_t;
 
+// The sign of a narrow number fills the register.
+template <class Held, class Stored>
+Held extended(Stored value) {
+  return static_cast<Held>(value);
+}
+
 // Stored is the number in memory, Held the register: at least as wide.
 template <class Stored, class Held>
 void load(Warp& warp, const Operation& operation, LaneMask mask) {
@@ -25,7 +31,7 @@ void load(Warp& warp, const Operation& operation, LaneMask mask) {
       for_lanes_in_order(lanes, [&](U32 lane) {
         Stored value;
         std::memcpy(&value, host[lane] + i * sizeof(Stored), sizeof(Stored));
-        to[lane] = static_cast<Held>(value);
+        to[lane] = extended<Held>(value);
       });
     }
   };
@@ -55,7 +61,7 @@ void load_parameter(Warp& warp, const Operation& operation, LaneMask mask) {
     Stored value;
     std::memcpy(&value, from + i * sizeof(Stored), sizeof(Stored));
     Held* to = warp.lanes<Held>(warp.list(operation)[i]);
-    for_lanes(mask, [&](U32 lane) { to[lane] = static_cast<Held>(value); });
+    for_lanes(mask, [&](U32 lane) { to[lane] = extended<Held>(value); });
   }
 }
 
@@ -69,7 +75,7 @@ void load_frame(Warp& warp, const Operation& operation, LaneMask mask) {
       Stored value;
       const auto at = static_cast<std::size_t>(operation.immediate) * lane + i * sizeof(Stored);
       std::memcpy(&value, from + at, sizeof(Stored));
-      to[lane] = static_cast<Held>(value);
+      to[lane] = extended<Held>(value);
     });
   }
 }
@@ -153,6 +159,7 @@ U32 translate_registers(Translator& t, const Operand& operand, std::string_view 
   if (bits == 0) bits = type_bits(type);
   if (bits < type_bits(type)) t.refuse("the register is narrower than the type");
   std::vector<U32> places;
+  places.reserve(elements.size());
   for (const Operand& element : elements) {
     places.push_back(loads ? t.destination(element, bits) : t.source(element, bits));
   }

@@ -83,6 +83,7 @@ void translate_parts(Translator& t, const Instruction& instruction, U32 bits,
   if (count != 2 && count != 4) t.refuse("a register has two or four parts");
   const U32 part_bits = bits / count;
   std::vector<U32> places;
+  places.reserve(elements.size());
   for (const Operand& element : elements) {
     places.push_back(unpacks ? t.destination(element, part_bits) : t.source(element, part_bits));
   }

@@ -9,16 +9,18 @@ namespace lodestone::ptx {
 namespace {
 
 constexpr std::uint32_t kTf32Mask = ~0x1fffu;
+constexpr std::size_t kMostDepth = 16, kColumns = 8, kMostSums = std::size_t{kTensorRows} * 256;
 
 // B of mma as [depth, 8].
-std::array<float, 16 * 8> operand_b(TensorFormat format, std::span<const LaneWords, 2> registers) {
-  std::array<float, 16 * 8> b{};
+std::array<float, kMostDepth * kColumns> operand_b(TensorFormat format,
+                                                   std::span<const LaneWords, 2> registers) {
+  std::array<float, kMostDepth * kColumns> b{};
   for (int index = 0; index < 2; ++index)
     for (int lane = 0; lane < kWarpSize; ++lane) {
       const std::uint32_t word =
           registers[static_cast<std::size_t>(index)][static_cast<std::size_t>(lane)];
       const auto place = [&b](Element at) -> float& {
-        return b[static_cast<std::size_t>(at.row * 8 + at.column)];
+        return b[static_cast<std::size_t>(at.row) * kColumns + static_cast<std::size_t>(at.column)];
       };
       if (format == TensorFormat::kTensorFloat) {
         place(operand_b_tf32(lane, index)) = tensor_element(format, word);
@@ -66,7 +68,7 @@ OperandA operand_a(TensorFormat format, std::span<const LaneWords, 4> registers)
 void multiply_accumulate(std::span<LaneWords> accumulators, const OperandA& a,
                          std::span<const float> b, int depth, bool scale_d) {
   const std::size_t columns = accumulators.size() * 2;
-  std::array<float, kTensorRows * 256> sums;
+  std::array<float, kMostSums> sums;
   const auto at = [&sums, columns](int lane, std::size_t index) -> float& {
     const Element place = accumulator(lane, static_cast<int>(index));
     return sums[static_cast<std::size_t>(place.row) * columns +
