@@ -74,6 +74,9 @@ foreach(source ${gpu_test_sources})
   endif()
 endforeach()
 
+# Speed is measured with nothing beside it.
+set_tests_properties(emulator_speed_test PROPERTIES RUN_SERIAL ON)
+
 # Tests of what calls NVIDIA's libraries, with the real runtime; they run without a device too.
 file(GLOB nvidia_test_sources CONFIGURE_DEPENDS tests/gpu/nvidia/*_test.cpp)
 foreach(source ${nvidia_test_sources})
