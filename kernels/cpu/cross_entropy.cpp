@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <tuple>
+#include <utility>
 
 #include "kernels/cpu/column_ranges.h"
 #include "kernels/cpu/power_of_two.h"
+#include "kernels/cpu/row_passes.h"
 #include "kernels/cpu/wide_rows.h"
 
 namespace lodestone::kernels {
@@ -16,14 +19,13 @@ namespace {
 // The maximum and, beside it, the sum of exp(logit - maximum), over pieces of a row that fit the
 // first-level cache: memory sees each logit once.
 template <class T>
-void forward_row(const CrossEntropyForwardArgs& a, std::int64_t m) {
+std::pair<Compute<T>, Compute<T>> maximum_and_sum(const T* logits, std::int64_t columns) {
   using C = Compute<T>;
   constexpr std::int64_t kPiece = 4096;
-  const T* logits = static_cast<const T*>(a.logits) + m * a.columns;
   C maximum = -std::numeric_limits<C>::infinity(), sum = 0;
-  for (std::int64_t first = 0; first < a.columns; first += kPiece) {
+  for (std::int64_t first = 0; first < columns; first += kPiece) {
     const T* piece = logits + first;
-    const std::int64_t count = std::min(kPiece, a.columns - first);
+    const std::int64_t count = std::min(kPiece, columns - first);
     const C highest =
         max_in_lanes<C>(count, [=](std::int64_t v) { return static_cast<C>(piece[v]); });
     if (highest > maximum) {
@@ -35,6 +37,20 @@ void forward_row(const CrossEntropyForwardArgs& a, std::int64_t m) {
     for (std::int64_t v = 0; v < count; ++v)
       piece_sum += exponential_below_one(static_cast<C>(piece[v]) - maximum);
     sum += piece_sum;
+  }
+  return {maximum, sum};
+}
+
+template <class T>
+void forward_row(const CrossEntropyForwardArgs& a, std::int64_t m) {
+  using C = Compute<T>;
+  const T* logits = static_cast<const T*>(a.logits) + m * a.columns;
+  C maximum, sum;
+  if (const CrossEntropyPasses* passes = avx512_cross_entropy(a.dtype)) {
+    const SoftmaxSum found = passes->forward(logits, a.columns);
+    maximum = found.maximum, sum = found.sum;
+  } else {
+    std::tie(maximum, sum) = maximum_and_sum(logits, a.columns);
   }
   const C log_sum = std::log(sum);
   static_cast<C*>(a.maxima)[m] = maximum;
@@ -71,8 +87,12 @@ void backward_row(const CrossEntropyBackwardArgs& a, std::int64_t m) {
   const std::int64_t first = m * a.columns, label = a.labels[m];
   const C before = a.dlogits.accumulate ? static_cast<C>(dlogits.data[first + label]) : C{0};
   const C at_label = before + dloss * (probability(label) - 1);
-  dlogits.put_range(first, first + a.columns,
-                    [=](std::int64_t i) { return dloss * probability(i - first); });
+  if (const CrossEntropyPasses* passes = avx512_cross_entropy(a.dtype))
+    passes->backward(logits, a.columns, static_cast<float>(maximum), static_cast<float>(log_sum),
+                     static_cast<float>(dloss), {dlogits.data + first, a.dlogits.accumulate});
+  else
+    dlogits.put_range(first, first + a.columns,
+                      [=](std::int64_t i) { return dloss * probability(i - first); });
   store(dlogits.data[first + label], at_label);
 }
 

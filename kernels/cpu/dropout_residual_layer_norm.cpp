@@ -72,16 +72,22 @@ void backward(const DropoutResidualLayerNormBackwardArgs& a) {
                      dweight, dbias);
     write_gradients<T>(a, dsum, r);
   };
-  sum_gradients<T>(a.weight, a.rows, a.cols, a.parts, a.dweight, a.dbias, row);
+  sum_gradients<C>(
+      a.rows, a.cols, a.parts, a.dweight, a.dbias, [&] { return WideRows<T>(a.weight, a.cols); },
+      row);
 }
 
 }  // namespace
 
 void run(const DropoutResidualLayerNormForwardArgs& args, CpuStream&) {
+  if (const LayerNormPasses* passes = avx512_layer_norm(args.dtype))
+    return run_passes(*passes, args, 1 + kElementsPerThread / args.cols);
   visit_floating_cpu(args.dtype, [&]<class T>() { forward<T>(args); });
 }
 
 void run(const DropoutResidualLayerNormBackwardArgs& args, CpuStream&) {
+  if (const LayerNormPasses* passes = avx512_layer_norm(args.dtype))
+    return run_passes(*passes, args);
   visit_floating_cpu(args.dtype, [&]<class T>() { backward<T>(args); });
 }
 

@@ -40,16 +40,55 @@ void backward(const LayerNormBackwardArgs& a) {
     if (!dx) return;
     dx.put_range(first, first + a.cols, [=](std::int64_t i) { return gradient.at(i - first); });
   };
-  sum_gradients<T>(a.weight, a.rows, a.cols, a.parts, a.dweight, a.dbias, row);
+  sum_gradients<C>(
+      a.rows, a.cols, a.parts, a.dweight, a.dbias, [&] { return WideRows<T>(a.weight, a.cols); },
+      row);
+}
+
+DropoutResidualLayerNormForwardArgs without_residual(const LayerNormForwardArgs& a) {
+  return {.x = a.x,
+          .residual = nullptr,
+          .weight = a.weight,
+          .bias = a.bias,
+          .sum = nullptr,
+          .y = a.y,
+          .mean = a.mean,
+          .rstd = a.rstd,
+          .rows = a.rows,
+          .cols = a.cols,
+          .eps = a.eps,
+          .mask = {},
+          .dtype = a.dtype};
+}
+
+DropoutResidualLayerNormBackwardArgs without_residual(const LayerNormBackwardArgs& a) {
+  return {.dy = a.dy,
+          .sum = a.x,
+          .weight = a.weight,
+          .mean = a.mean,
+          .rstd = a.rstd,
+          .dx = a.dx,
+          .dresidual = {},
+          .dweight = a.dweight,
+          .dbias = a.dbias,
+          .parts = a.parts,
+          .rows = a.rows,
+          .cols = a.cols,
+          .mask = {},
+          .dtype = a.dtype};
 }
 
 }  // namespace
 
 void run(const LayerNormForwardArgs& args, CpuStream&) {
+  if (const LayerNormPasses* passes = avx512_layer_norm(args.dtype))
+    return run_passes(*passes, without_residual(args), 1 + kElementsPerThread / args.cols);
   visit_floating_cpu(args.dtype, [&]<class T>() { forward<T>(args); });
 }
 
 void run(const LayerNormBackwardArgs& args, CpuStream&) {
+  if (const LayerNormPasses* passes = avx512_layer_norm(args.dtype))
+    return run_passes(*passes, without_residual(args));
   visit_floating_cpu(args.dtype, [&]<class T>() { backward<T>(args); });
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/cpu/row_passes.h"
 #include "kernels/cpu/row_sums.h"
 #include "kernels/cpu/wide_rows.h"
 
@@ -75,19 +76,41 @@ struct WideRows {
   const Compute<T>* weight;
 };
 
-// Calls row(rows, r, dweight, dbias) for every row, where the row adds its share of the two sums,
-// and then writes the sums. parts: scratch [row_blocks(rows), 2, cols].
-template <class T, class Row>
-void sum_gradients(const void* weight, std::int64_t rows, std::int64_t cols, void* parts,
-                   const Gradient& dweight, const Gradient& dbias, const Row& row) {
-  using C = Compute<T>;
+// Calls row(state, r, dweight, dbias) for every row, where the row adds its share of the two sums,
+// and then writes the sums; state = make() for each thread. parts: scratch [row_blocks(rows), 2,
+// cols].
+template <class C, class Make, class Row>
+void sum_gradients(std::int64_t rows, std::int64_t cols, void* parts, const Gradient& dweight,
+                   const Gradient& dbias, const Make& make, const Row& row) {
   C* const sums = static_cast<C*>(parts);
-  sum_over_rows(
-      rows, 2 * cols, sums, [=] { return WideRows<T>(weight, cols); },
-      [&](const WideRows<T>& wide, std::int64_t r, C* part) { row(wide, r, part, part + cols); });
+  sum_over_rows(rows, 2 * cols, sums, make, [&](const auto& state, std::int64_t r, C* part) {
+    row(state, r, part, part + cols);
+  });
   const Target<C> weight_sums(dweight), bias_sums(dbias);
   for (std::int64_t c = 0; weight_sums && c < cols; ++c) weight_sums.put(c, sums[c]);
   for (std::int64_t c = 0; bias_sums && c < cols; ++c) bias_sums.put(c, sums[cols + c]);
+}
+
+// The forward and the backward by passes for this processor.
+inline void run_passes(const LayerNormPasses& passes, const DropoutResidualLayerNormForwardArgs& a,
+                       std::int64_t grain) {
+  parallel_for(a.rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    const RowBuffer<float> workspace(passes.workspace(a.cols) / 4);
+    passes.forward(a, begin, end, workspace.data());
+  });
+}
+inline void run_passes(const LayerNormPasses& passes,
+                       const DropoutResidualLayerNormBackwardArgs& a) {
+  const auto make = [&] {
+    RowBuffer<float> workspace(passes.workspace(a.cols) / 4);
+    passes.begin_backward(a, workspace.data());
+    return workspace;
+  };
+  sum_gradients<float>(
+      a.rows, a.cols, a.parts, a.dweight, a.dbias, make,
+      [&](const RowBuffer<float>& workspace, std::int64_t r, float* dweight, float* dbias) {
+        passes.backward(a, r, workspace.data(), dweight, dbias);
+      });
 }
 
 }  // namespace lodestone::kernels

@@ -2,6 +2,7 @@
 #include "kernels/cpu/attention_passes.h"
 #include "kernels/cpu/cpu_features.h"
 #include "kernels/cpu/random_words.h"
+#include "kernels/cpu/row_passes.h"
 
 namespace lodestone::kernels {
 
@@ -11,6 +12,22 @@ const CpuFeatures& cpu_features() {
 }
 
 const AttentionPasses* avx512_attention(DType) {
+  return nullptr;
+}
+
+const LayerNormPasses* avx512_layer_norm(DType) {
+  return nullptr;
+}
+
+DropoutPass avx512_dropout(DType) {
+  return nullptr;
+}
+
+const QuickGeluPasses* avx512_quick_gelu(DType) {
+  return nullptr;
+}
+
+const CrossEntropyPasses* avx512_cross_entropy(DType) {
   return nullptr;
 }
 
