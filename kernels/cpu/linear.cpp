@@ -1,5 +1,6 @@
 #include "kernels/linear.h"
 
+#include "kernels/cpu/column_ranges.h"
 #include "kernels/cpu/elements.h"
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/gelu.h"
@@ -67,6 +68,40 @@ void activation_and_bias_gradient(const LinearBackwardArgs& a) {
   });
 }
 
+// dweight of one output: a thread owns columns and walks all rows. The product library would cut
+// such a long sum among its threads, and its bits would depend on their number.
+template <class T>
+void weight_gradient_of_one_output(const LinearBackwardArgs& a, const T* dproduct) {
+  using C = Compute<T>;
+  C* const sums = static_cast<C*>(a.dweight.data);
+  parallel_column_ranges(a.in, a.rows, [&](std::int64_t begin, std::int64_t end) {
+    if (!a.dweight.accumulate) std::fill(sums + begin, sums + end, C{0});
+    for (std::int64_t r = 0; r < a.rows; ++r) {
+      const T* x = static_cast<const T*>(a.x) + r * a.in;
+      const C dy = static_cast<C>(dproduct[r]);
+#pragma omp simd
+      for (std::int64_t c = begin; c < end; ++c) sums[c] += dy * static_cast<C>(x[c]);
+    }
+  });
+}
+
+void weight_gradient(const LinearBackwardArgs& a, const void* dproduct) {
+  if (a.out == 1)
+    return visit_floating_cpu(a.dtype, [&]<class T>() {
+      weight_gradient_of_one_output<T>(a, static_cast<const T*>(dproduct));
+    });
+  matrix_product({.a = dproduct,
+                  .b = a.x,
+                  .c = a.dweight.data,
+                  .m = a.out,
+                  .n = a.in,
+                  .k = a.rows,
+                  .transpose_a = true,
+                  .accumulate = a.dweight.accumulate,
+                  .dtype = a.dtype,
+                  .result = accumulation_type(a.dtype)});
+}
+
 }  // namespace
 
 void run(const LinearForwardArgs& a, CpuStream&) {
@@ -103,17 +138,7 @@ void run(const LinearBackwardArgs& a, CpuStream&) {
                     .accumulate = a.dx.accumulate,
                     .dtype = a.dtype,
                     .result = a.dtype});
-  if (a.dweight.data)
-    matrix_product({.a = dproduct,
-                    .b = a.x,
-                    .c = a.dweight.data,
-                    .m = a.out,
-                    .n = a.in,
-                    .k = a.rows,
-                    .transpose_a = true,
-                    .accumulate = a.dweight.accumulate,
-                    .dtype = a.dtype,
-                    .result = accumulation_type(a.dtype)});
+  if (a.dweight.data) weight_gradient(a, dproduct);
 }
 
 }  // namespace lodestone::kernels

@@ -131,6 +131,31 @@ TEST(Trainer, AccumulatedMicroBatchesAreOneBatch) {
       << "dropout does nothing";
 }
 
+std::vector<float> weights_after_three_steps(const TrainConfig& config, DType dtype, int threads) {
+  const int before = thread_count();
+  set_thread_count(threads);
+  Model model(config.model, dtype, 1);
+  Trainer trainer(model, config, config.steps);
+  for (std::int64_t step = 0; step < 3; ++step) trainer.step(cut_at({40, 64}));
+  set_thread_count(before);
+  return elements(model.store.masters());
+}
+
+// Each sum is cut by what is summed, not by who sums.
+TEST(Trainer, TheBitsDoNotDependOnTheNumberOfThreads) {
+  TrainConfig config = small_settings();
+  config.model.hidden = 128;
+  config.model.heads = 2;
+  config.model.intermediate = 256;
+  config.model.hidden_dropout = config.model.attention_dropout = 0.1;
+  for (const DType dtype : {DType::kF32, DType::kBf16}) {
+    const std::vector<float> alone = weights_after_three_steps(config, dtype, 1);
+    for (const int threads : {2, 3, 4})
+      EXPECT_EQ(weights_after_three_steps(config, dtype, threads), alone)
+          << name_of(dtype) << ", " << threads << " threads";
+  }
+}
+
 TEST(Trainer, EightCellsAreLearntByHeart) {
   TrainConfig config = small_settings();
   config.model.hidden_dropout = config.model.attention_dropout = 0;
