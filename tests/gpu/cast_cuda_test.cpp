@@ -42,9 +42,7 @@ TEST(CastCuda, TiesLargeNumbersAndSubnormalOnes) {
       1 + 0x1p-8f, 1 + 0x3p-8f, -1 - 0x1p-8f,   3.4e38f, -3.4e38f, INFINITY, -INFINITY,
       0.0f,        -0.0f,       1 + 0x1.01p-8f, 1e-40f,  -1e-45f,  65504};
   check_cast<float, BFloat16>(numbers, 0);
-  std::vector<BFloat16> narrow;
-  for (const float number : numbers) narrow.push_back(BFloat16(number));
-  check_cast<BFloat16, float>(narrow, 0);
+  check_cast<BFloat16, float>({numbers.begin(), numbers.end()}, 0);
 }
 
 TEST(CastCuda, RefusesF64) {

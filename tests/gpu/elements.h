@@ -1,10 +1,11 @@
 #pragma once
 // Arrays for the tests of CUDA kernels: random elements, and how two arrays compare.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <random>
+#include <type_traits>
 #include <vector>
 
 namespace lodestone::testing {
@@ -34,9 +35,10 @@ double relative_error(const std::vector<T>& got, const std::vector<T>& expected)
 
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(),
-                    [](const T& x, const T& y) { return std::memcmp(&x, &y, sizeof(T)) == 0; });
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint16_t>;
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) {
+    return std::bit_cast<Bits>(x) == std::bit_cast<Bits>(y);
+  });
 }
 
 // What a relative error may be where results are rounded to T, and sums taken in another order.
