@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "tests/gpu/device_array.h"
@@ -15,6 +16,7 @@ using gpu_tests::BlockBug;
 
 std::vector<float> small_numbers(int count) {
   std::vector<float> values;
+  values.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) values.push_back(static_cast<float>(i * 7 % 11 - 5));
   return values;
 }
@@ -25,7 +27,7 @@ float sum_of(const std::vector<float>& values) {
 
 TEST(BlockKernels, Sums) {
   const std::vector<float> in = small_numbers(5000);
-  DeviceArray<float> device_in(in), sum(1, 0.f), last_sum(1, 0.f), partial(4 * 256, 0.f);
+  DeviceArray<float> device_in(in), sum(1, 0.f), last_sum(1, 0.f), partial(1024, 0.f);
   DeviceArray<unsigned> ticket(1, 0u);
   ASSERT_EQ(gpu_tests::block_sum(BlockBug::kNone, device_in.data(), 5000, 3, sum.data()),
             cudaSuccess);
@@ -58,15 +60,15 @@ TEST(BlockKernels, Histogram) {
 }
 
 TEST(BlockKernels, CentredRows) {
-  const std::vector<float> in = small_numbers(7 * 40);
-  DeviceArray<float> device_in(in), out(7 * 40, 0.f);
+  const std::vector<float> in = small_numbers(280);
+  DeviceArray<float> device_in(in), out(280, 0.f);
   ASSERT_EQ(gpu_tests::centre_rows(BlockBug::kNone, device_in.data(), 7, 40, out.data()),
             cudaSuccess);
   const std::vector<float> found = out.host();
-  for (int row = 0; row < 7; ++row) {
-    const float mean = std::accumulate(in.begin() + row * 40, in.begin() + row * 40 + 40, 0.f) / 40;
-    for (int i = row * 40; i < row * 40 + 40; ++i)
-      EXPECT_NEAR(found[static_cast<std::size_t>(i)], in[static_cast<std::size_t>(i)] - mean, 1e-5);
+  for (std::size_t begin = 0; begin < in.size(); begin += 40) {
+    const auto row = std::span(in).subspan(begin, 40);
+    const float mean = std::accumulate(row.begin(), row.end(), 0.f) / 40;
+    for (std::size_t i = 0; i < row.size(); ++i) EXPECT_NEAR(found[begin + i], row[i] - mean, 1e-5);
   }
 }
 

@@ -71,14 +71,15 @@ TEST(Comparison, OfIntegersWithAndWithoutSign) {
 // The second predicate takes the comparison inverted, and both are combined with the third.
 TEST(Comparison, TwoPredicatesCombinedWithAThird) {
   const std::vector<std::int32_t> a{1, 2, 3, 4}, b{2, 2, 2, 2}, c{0, 1, 0, 1};
-  const std::string third = "setp.ne.s32 %q, %c, 0; ";
-  const std::string result = "selp.u32 %d, 2, 0, %p; selp.u32 %t, 1, 0, %q; or.b32 %d, %d, %t;";
   for (const auto& [name, combine] : std::vector<std::pair<std::string, bool (*)(bool, bool)>>{
            {"and", [](bool x, bool y) { return x && y; }},
            {"or", [](bool x, bool y) { return x || y; }},
            {"xor", [](bool x, bool y) { return x != y; }}}) {
     const auto got = run_instruction<std::uint32_t>(
-        third + "setp.lt." + name + ".s32 %p|%q, %a, %b, !%q; " + result, a, b, c);
+        fmt::format("setp.ne.s32 %q, %c, 0; setp.lt.{}.s32 %p|%q, %a, %b, !%q; "
+                    "selp.u32 %d, 2, 0, %p; selp.u32 %t, 1, 0, %q; or.b32 %d, %d, %t;",
+                    name),
+        a, b, c);
     for (std::size_t i = 0; i < a.size(); ++i) {
       const bool less = a[i] < b[i], other = c[i] == 0;
       EXPECT_EQ(got[i], (combine(less, other) ? 2u : 0u) | (combine(!less, other) ? 1u : 0u));

@@ -98,6 +98,7 @@ Definition of_warp(std::string name, std::vector<Operand> operands,
                    std::vector<Result> (*function)(const std::vector<Argument>&)) {
   return {std::move(name), std::move(operands), [function](std::span<const std::uint32_t> words) {
             std::vector<Argument> arguments;
+            arguments.reserve(kLanes);
             for (int lane = 0; lane < kLanes; ++lane) arguments.push_back(take<Argument>(words));
             std::vector<Outcome> outcomes;
             for (const Result& result : function(arguments)) put(outcomes, result);

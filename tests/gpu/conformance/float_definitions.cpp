@@ -9,6 +9,7 @@ namespace lodestone::gpu_tests {
 namespace {
 
 constexpr Mode kNear{}, kZero{Rounding::kTowardsZero}, kDown{Rounding::kDown}, kUp{Rounding::kUp};
+constexpr Mode kRelu{.is_rectified = true};
 
 constexpr Mode flushing(Mode mode) {
   mode.flushes = true;
@@ -53,7 +54,6 @@ std::uint32_t sum_of_halves(std::uint32_t a, std::uint32_t b) {
 }
 
 std::uint32_t product_sum_of_bfloats(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
-  constexpr Mode kRelu{.is_rectified = true};
   return halves(
       [](std::uint16_t x, std::uint16_t y, std::uint16_t z) {
         return product_sum(kBf16, kRelu, number_of(kBf16, x), number_of(kBf16, y),

@@ -90,7 +90,7 @@ std::uint64_t draw(Operand operand, const PhiloxBlock& random, const PhiloxBlock
     case Operand::kFewLongs:
       return 0x1'0000'0001u * std::uint64_t{random[0] % 3};
     case Operand::kFew:
-      return 0x10001u * (random[0] % 3);
+      return std::uint64_t{0x10001} * (random[0] % 3);
     case Operand::kVote:
       return of_warp[0] % 4 == 0 ? random[0] % 2 : of_warp[1] % 2 ^ (is_odd_one ? 1 : 0);
     case Operand::kAlike:

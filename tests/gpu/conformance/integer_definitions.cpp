@@ -122,7 +122,7 @@ std::int32_t dot_product(std::uint32_t a, std::uint32_t b, std::int32_t c) {
   for (int i = 0; i < 4; ++i) {
     const auto x = static_cast<std::int8_t>(a >> (8 * i));
     const auto y = static_cast<std::uint8_t>(b >> (8 * i));
-    total += x * y;
+    total += std::int64_t{x} * y;
   }
   return static_cast<std::int32_t>(total);
 }

@@ -57,7 +57,7 @@ std::vector<std::uint32_t> ConformanceCase::run() const {
 
 RecordedResults ConformanceCase::record() const {
   std::vector<std::uint32_t> words = run();
-  words.resize(static_cast<std::size_t>(kRecordedThreads * kernel.words_out));
+  words.resize(std::size_t{kRecordedThreads} * static_cast<std::size_t>(kernel.words_out));
   return {fingerprint(inputs()), words};
 }
 
