@@ -9,6 +9,7 @@
 #include "bench/cells.h"
 #include "bench/step_phases.h"
 #include "bench/suite.h"
+#include "engine/memory/allocator.h"
 #include "model/model_directory.h"
 #include "train/trainer.h"
 
@@ -18,11 +19,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::int64_t kTotalSteps = 1'000'000;  // of the schedule
+constexpr std::int64_t kTotalSteps = 1'000'000;     // of the schedule
+constexpr std::int64_t kTokensOnDevice = 96 << 10;  // at once: the batches of the suite as a whole
 
 std::unique_ptr<Model> made_model(const Suite& suite, DType dtype) {
-  if (!suite.model.empty()) return load_model(suite.model, dtype);
-  auto model = std::make_unique<Model>(suite.shape.model, dtype, suite.seed);
+  if (!suite.model.empty()) return load_model(suite.model, dtype, {.device = suite.device});
+  auto model = std::make_unique<Model>(suite.shape.model, dtype, suite.seed, suite.device);
   const ModelConfig& config = model->network.config();
   for (const std::string& name : config.priors())
     model->network.set_prior(
@@ -37,13 +39,19 @@ TrainConfig settings(const Suite& suite, const ModelConfig& model, DType dtype) 
   config.model = model;
   config.seed = config.loader.seed = suite.seed;
   config.loader.max_length = model.max_positions;
+  if (!suite.device.is_cpu()) config.loader.micro_batch_tokens = kTokensOnDevice;
   return config;
 }
 
 // One model in one dtype, made when the first row wants it.
 class TrainingBench {
  public:
-  TrainingBench(const Suite& suite, DType dtype) : suite_(suite), dtype_(dtype) {}
+  TrainingBench(const Suite& suite, DType dtype)
+      : suite_(suite),
+        dtype_(dtype),
+        memory_(allocator(suite.device)),
+        scope_(suite.device, memory_),
+        stopwatch_(suite.device, suite.beyond_caches) {}
 
   // A training step on every cell of `data` as one global batch, and its phases.
   void step(const std::string& batch_name, const TokenDirectory& data);
@@ -62,11 +70,18 @@ class TrainingBench {
     config_ = settings(suite_, model_->network.config(), dtype_);
     trainer_.emplace(*model_, config_, kTotalSteps);
   }
+  // The step once more, the device busy until the host has launched it: what is missing in its
+  // share of the step is time in which the device waited for the host.
+  void step_launched_ahead(const std::string& prefix, const GlobalBatch& batch,
+                           double step_seconds);
   void report_flat(const std::string& what, double bytes_per_parameter,
                    const std::function<void()>& pass);
 
   const Suite& suite_;
   DType dtype_;
+  CountingAllocator memory_;
+  AllocatorScope scope_;
+  Stopwatch stopwatch_;
   std::unique_ptr<Model> model_;
   TrainConfig config_;
   std::optional<Trainer> trainer_;
@@ -111,16 +126,17 @@ void TrainingBench::step(const std::string& batch_name, const TokenDirectory& da
   const std::string prefix = "step/" + batch_name;
   if (!suite_.wants(name(prefix))) return;
   make();
+  memory_.restart_peak();
   GlobalBatch batch;
   StepReport report;
   std::vector<double> data_seconds;
   std::vector<std::vector<Profile::Entry>> profiles;
   const Timing timing = measure(name(prefix), suite_.effort, [&] {
     data_seconds.push_back(seconds_of([&] { batch = batch_of(data, config_.loader); }));
-    const Profile profile;
-    report = trainer_->step(batch);
+    const Profile profile(suite_.device);
+    const double seconds = stopwatch_.with_gaps([&] { report = trainer_->step(batch); });
     profiles.push_back(profile.entries());
-    return report.seconds;
+    return seconds;
   });
   profiles.erase(profiles.begin());  // the warm-up
   suite_.report({.name = name(prefix),
@@ -128,7 +144,9 @@ void TrainingBench::step(const std::string& batch_name, const TokenDirectory& da
                  .work = {.flops = report.model_flops,
                           .cells = static_cast<double>(batch.cells),
                           .tokens = static_cast<double>(batch.tokens)},
-                 .roof = multiplies(dtype_)});
+                 .roof = multiplies(dtype_),
+                 .device_bytes = static_cast<double>(memory_.stats().peak_bytes)});
+  if (!suite_.device.is_cpu()) step_launched_ahead(prefix, batch, timing.median);
   const auto [fastest, slowest] = std::minmax_element(data_seconds.begin(), data_seconds.end());
   suite_.report({.name = name(prefix + "/data"),
                  .timing = {median_of(data_seconds), *fastest, *slowest, timing.repetitions}});
@@ -136,6 +154,16 @@ void TrainingBench::step(const std::string& batch_name, const TokenDirectory& da
   for (const Row& row :
        phase_rows(profiles, config, extents_of(batch, model_->network), prefix, dtype_))
     suite_.report(row);
+}
+
+void TrainingBench::step_launched_ahead(const std::string& prefix, const GlobalBatch& batch,
+                                        double step_seconds) {
+  const std::string row_name = name(prefix + "/launched_ahead");
+  const Timing timing = measure(row_name, suite_.effort, [&] {
+    return stopwatch_.without_gaps([&] { (void)trainer_->step(batch); });
+  });
+  suite_.report(
+      {.name = row_name, .timing = timing, .share_of_step = timing.median / step_seconds});
 }
 
 void TrainingBench::embed(const std::string& batch_name, const TokenDirectory& data) {
@@ -147,7 +175,7 @@ void TrainingBench::embed(const std::string& batch_name, const TokenDirectory& d
   const GlobalBatch batch = batch_of(data, unmasked);
   const Timing timing = measure(row_name, suite_.effort, [&] {
     const NoGrad no_grad;
-    return seconds_of([&] {
+    return stopwatch_.with_gaps([&] {
       for (const Batch& some : batch.micro_batches) model_->network.encode(some, ForwardContext{});
     });
   });
@@ -164,7 +192,8 @@ void TrainingBench::report_flat(const std::string& what, double bytes_per_parame
                                 const std::function<void()>& pass) {
   if (!suite_.wants(name(what))) return;
   make();
-  const Timing timing = measure(name(what), suite_.effort, [&] { return seconds_of(pass); });
+  const Timing timing =
+      measure(name(what), suite_.effort, [&] { return stopwatch_.without_gaps(pass); });
   const auto parameters = static_cast<double>(model_->store.masters().numel());
   suite_.report({.name = name(what),
                  .timing = timing,
@@ -176,8 +205,8 @@ void TrainingBench::optimizer() {
   // Read and written: gradient (left zero), master, two moments; written: in bf16 the value.
   const double update_bytes = dtype_ == DType::kBf16 ? 34 : 32;
   report_flat("zero_gradients", 4, [&] { model_->store.zero_gradients(); });
-  report_flat("gradient_norm", 4, [&] { (void)trainer_->optimizer().gradient_norm(); });
-  report_flat("adamw", update_bytes, [&] { trainer_->optimizer().update(1e-6, 1.0); });
+  report_flat("gradient_norm", 4, [&] { trainer_->optimizer().measure_gradients(); });
+  report_flat("adamw", update_bytes, [&] { trainer_->optimizer().update(1e-6); });
 }
 
 }  // namespace

@@ -26,20 +26,24 @@ struct AdamWConfig {
   }
 };
 
-// AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019) with the order
-// of operations of torch.optim.AdamW, on the flat f32 buffers of a store on the CPU. Its results do
-// not depend on the number of threads.
+// AdamW on the flat f32 buffers of a store, with kernels/adamw.h and kernels/gradient_norm.h. On a
+// GPU nothing waits but gradient_norm(). Results on the CPU do not depend on the number of threads.
 class AdamW {
  public:
   // The store must be materialised with f32 or bf16 values, and outlive the optimizer.
   AdamW(ParameterStore& store, const AdamWConfig& config);
 
-  // Euclidean norm over all gradients. Throws kNumeric naming the first parameter whose gradient is
-  // not finite.
-  double gradient_norm() const;
+  // Computes the Euclidean norm over all gradients, for update() and gradient_norm().
+  void measure_gradients();
   // One update of the masters, published to the values, in one pass that leaves the gradients zero.
-  // They enter scaled by clip_coefficient(gradient_norm, config.max_gradient_norm).
-  void update(double learning_rate, double gradient_norm);
+  // They enter scaled by kernels::clip_coefficient of the norm measured last. Where that is not
+  // finite, nothing changes.
+  void update(double learning_rate);
+  // The norm measured last; waits for it. When it is not finite, an update that has read it does
+  // not count.
+  double gradient_norm();
+  // Throws kNumeric naming the first parameter whose gradient, when measured last, was not finite.
+  void check_gradients() const;
 
   // State, for checkpoints: flat [n] f32 moments laid out as the store's masters, and the number of
   // updates so far.
@@ -50,23 +54,17 @@ class AdamW {
   void set_updates(std::int64_t updates) { updates_ = updates; }
 
  private:
-  // A piece of one parameter: the unit of parallel work, whatever the number of threads.
-  struct Piece {
-    std::int64_t begin, end;  // in the flat buffers
-    const Parameter* parameter;
-  };
-  // Value: bf16, or float where the masters are the values.
-  template <class Value>
-  void update_piece(const Piece& piece, double learning_rate, double gradient_scale);
+  // The buffers are worked on in pieces, each of one parameter and the gap behind it: [pieces + 1]
+  // and [pieces].
+  Tensor piece_offsets_, piece_decays_;
+  std::vector<const Parameter*> piece_parameters_;
 
   ParameterStore& store_;
   AdamWConfig config_;
-  std::vector<Piece> pieces_;
   Tensor first_, second_;
+  Tensor squares_, norm_;  // f64 [pieces], [1]
   std::int64_t updates_ = 0;
+  bool norm_was_used_ = false;  // by an update
 };
-
-// As torch.nn.utils.clip_grad_norm_: max_norm / (norm + 1e-6), at most 1. max_norm 0 never clips.
-double clip_coefficient(double norm, double max_norm);
 
 }  // namespace lodestone

@@ -7,6 +7,7 @@
 
 #include "engine/core/check.h"
 #include "engine/core/profile.h"
+#include "engine/ops.h"
 
 namespace lodestone {
 
@@ -53,6 +54,14 @@ void check_finite(const LossSums& sums, std::int64_t step, const ParameterStore&
        step, std::isfinite(sums.id) ? "value_loss" : "id_loss");
 }
 
+// 1 where the loss is finite, else NaN: then so are the gradients and their norm, and the update
+// changes nothing, though the host has not seen the loss.
+Tensor one_if_finite(const Tensor& loss, const Tensor& one) {
+  const std::vector<Var> terms{Var(loss), Var(one)};
+  const std::vector<double> weights{0, 1};
+  return weighted_sum(terms, weights).value();
+}
+
 }  // namespace
 
 Trainer::Trainer(Model& model, const TrainConfig& config, std::int64_t total_steps)
@@ -85,21 +94,28 @@ StepReport Trainer::step(const GlobalBatch& batch) {
                     .model_flops = model_flops(model_.network.config(), batch),
                     .wait_seconds = batch.wait_seconds};
   if (batch.chosen > 0) {
-    set_losses(report, accumulate_gradients(batch), batch.chosen);
-    report.gradient_norm = optimizer_.gradient_norm();
+    const std::vector<Losses> losses = accumulate_gradients(batch);
+    optimizer_.measure_gradients();
     lap("gradient_norm");
-    optimizer_.update(report.learning_rate, report.gradient_norm);
-    gradients_are_zero_ = true;
+    optimizer_.update(report.learning_rate);
     lap("adamw");
+    // From here on the step waits for the device.
+    report.gradient_norm = optimizer_.gradient_norm();
+    LossSums sums;
+    for (const Losses& some : losses) sums.add(some);
+    check_finite(sums, steps_done_ + 1, model_.store);
+    optimizer_.check_gradients();
+    gradients_are_zero_ = true;
+    set_losses(report, sums, batch.chosen);
   }
   report.step = ++steps_done_;
   report.seconds = batch.wait_seconds + std::chrono::duration<double>(Clock::now() - start).count();
   return report;
 }
 
-LossSums Trainer::accumulate_gradients(const GlobalBatch& batch) {
+std::vector<Losses> Trainer::accumulate_gradients(const GlobalBatch& batch) {
   const ForwardContext forward = context(true);
-  LossSums sums;
+  std::vector<Losses> all;
   // An update leaves them zero, in its one pass; a first step or one after a failed one may not.
   if (!std::exchange(gradients_are_zero_, false)) model_.store.zero_gradients();
   lap("zero_gradients");
@@ -107,13 +123,13 @@ LossSums Trainer::accumulate_gradients(const GlobalBatch& batch) {
   TokenTable table = model_.network.token_table(batch.micro_batches, forward);
   for (const Batch& micro : batch.micro_batches) {
     if (micro.chosen() == 0) continue;
-    const Losses losses = model_.network.losses(micro, table, forward, batch.chosen);
-    sums.add(losses);
-    check_finite(sums, steps_done_ + 1, model_.store);
-    backward(losses.total, one);
+    Losses losses = model_.network.losses(micro, table, forward, batch.chosen);
+    backward(losses.total, one_if_finite(losses.total.value(), one));
+    losses.total = Var();
+    all.push_back(std::move(losses));
   }
   table.backward();
-  return sums;
+  return all;
 }
 
 std::optional<ValidationReport> Trainer::validate(

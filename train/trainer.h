@@ -29,9 +29,9 @@ class Trainer {
   // The model must outlive the trainer. `total_steps` is where the schedule ends.
   Trainer(Model& model, const TrainConfig& config, std::int64_t total_steps);
 
-  // Forward and backward of every micro-batch, then one update. Nothing chosen: nothing is updated,
-  // but the step counts. Throws kNumeric naming the first tensor that is not finite, before the
-  // update.
+  // Forward and backward of every micro-batch, then one update; waits for a GPU at its end only.
+  // Nothing chosen: nothing is updated, but the step counts. Throws kNumeric naming the first
+  // tensor that is not finite; then nothing was updated.
   StepReport step(const GlobalBatch& batch);
 
   // The losses of these cells without dropout; their masks are always the same. None when
@@ -48,8 +48,9 @@ class Trainer {
 
  private:
   ForwardContext context(bool training) const;
-  // Into the store; they are those of the loss of the whole global batch.
-  LossSums accumulate_gradients(const GlobalBatch& batch);
+  // Into the store; they are those of the loss of the whole global batch. Gives the losses of its
+  // micro-batches, without their graphs.
+  std::vector<Losses> accumulate_gradients(const GlobalBatch& batch);
   Model& model_;
   TrainConfig config_;
   std::int64_t total_steps_, steps_done_ = 0;

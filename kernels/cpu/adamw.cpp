@@ -21,8 +21,9 @@ struct Elements {
   Value* __restrict value;  // not written where the masters are the values
 };
 
+// The factors come by value, so that no store may be to them: then the loop vectorises.
 template <class Value>
-void update_elements(const AdamWFactors& f, float scale, float keep, std::int64_t n,
+void update_elements(const AdamWFactors f, float scale, float keep, std::int64_t n,
                      const Elements<Value>& e) {
   for (std::int64_t i = 0; i < n; ++i) {
     const float g = scale * e.gradient[i];
