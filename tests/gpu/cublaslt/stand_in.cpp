@@ -1,6 +1,7 @@
 #include "tests/gpu/cublaslt/stand_in.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -42,7 +43,7 @@ struct Attributes {
   }
   template <class T>
   T* pointer(int attribute) const {
-    return reinterpret_cast<T*>(get(attribute));
+    return std::bit_cast<T*>(get(attribute));
   }
 };
 struct Product : Attributes {

@@ -55,7 +55,7 @@ TEST(CublasLt, PreparingWithoutADeviceSaysSo) {
 }
 
 class Choices : public ::testing::Test {
- protected:
+ public:
   Choices() {
     log::set_level(log::Level::kError);  // hundreds of warnings are expected
     std::string pattern = (std::filesystem::temp_directory_path() / "lodestone-XXXXXX").string();
@@ -67,6 +67,7 @@ class Choices : public ::testing::Test {
     log::set_level(log::Level::kInfo);
   }
 
+ protected:
   std::string text() const {
     std::ostringstream text;
     text << std::ifstream(file_).rdbuf();
