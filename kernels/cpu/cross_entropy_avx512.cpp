@@ -105,7 +105,7 @@ void backward(const void* logits, std::int64_t columns, float maximum, float log
   const __m512 m = _mm512_set1_ps(maximum), l = _mm512_set1_ps(log_sum),
                scale = _mm512_set1_ps(dloss);
   for_vectors(
-      columns, [=](std::int64_t i, int, auto lanes) __attribute__((always_inline)) {
+      columns, [&](std::int64_t i, int, auto lanes) __attribute__((always_inline)) {
         const __m512 probability = exponential(_mm512_sub_ps(load(x + i, lanes), m), l);
         put(to + i, accumulate, _mm512_mul_ps(scale, probability), lanes);
       });

@@ -28,7 +28,7 @@ void quick_gelu(const void* x, void* y, std::int64_t begin, std::int64_t end) {
   const T* from = static_cast<const T*>(x) + begin;
   T* to = static_cast<T*>(y) + begin;
   for_vectors(
-      end - begin, [=](std::int64_t i, int, auto lanes) __attribute__((always_inline)) {
+      end - begin, [&](std::int64_t i, int, auto lanes) __attribute__((always_inline)) {
         const __m512 value = load(from + i, lanes);
         const __m512 gate = sigmoid(_mm512_mul_ps(value, _mm512_set1_ps(kSteepness)));
         store(to + i, _mm512_mul_ps(value, gate), lanes);
@@ -45,7 +45,7 @@ void quick_gelu_gradient(const void* dy, const void* x, const Gradient& dx, std:
   const bool accumulate = dx.accumulate;
   const __m512 one = _mm512_set1_ps(1.0f);
   for_vectors(
-      end - begin, [=](std::int64_t i, int, auto lanes) __attribute__((always_inline)) {
+      end - begin, [&](std::int64_t i, int, auto lanes) __attribute__((always_inline)) {
         const __m512 inner = _mm512_mul_ps(load(from + i, lanes), _mm512_set1_ps(kSteepness));
         const __m512 gate = sigmoid(inner);
         const __m512 bend = _mm512_fmadd_ps(inner, _mm512_sub_ps(one, gate), one);
@@ -63,7 +63,7 @@ void dropout_piece(const DropoutArgs& a, std::int64_t r, std::int64_t first, std
   const bool accumulate = a.to.accumulate;
   const __m512 scale = _mm512_set1_ps(a.mask.enabled ? static_cast<float>(a.mask.scale) : 1.0f);
   for_vectors(
-      count, [=](std::int64_t i, int, auto lanes) __attribute__((always_inline)) {
+      count, [&](std::int64_t i, int, auto lanes) __attribute__((always_inline)) {
         const auto kept = static_cast<__mmask16>(~(dropped[i / 64] >> (i % 64)));
         put(to + i, accumulate, _mm512_maskz_mul_ps(kept, load(from + i, lanes), scale), lanes);
       });

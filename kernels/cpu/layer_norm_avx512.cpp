@@ -34,7 +34,8 @@ struct Workspace {
 };
 
 std::int64_t workspace_bytes(std::int64_t cols) {
-  return 4 * 4 * whole_lines(cols) + (cols + 63) / 64 * 8;
+  constexpr std::int64_t kRows = 4, kFloat = 4, kWord = 8;
+  return kRows * kFloat * whole_lines(cols) + (cols + 63) / 64 * kWord;
 }
 
 // The bits of a row that are dropped.
@@ -54,7 +55,7 @@ template <class T>
 void widen(const void* from, std::int64_t cols, float* to) {
   const T* row = static_cast<const T*>(from);
   for_vectors(
-      cols, [=](std::int64_t i, int, auto lanes)
+      cols, [&](std::int64_t i, int, auto lanes)
                 __attribute__((always_inline)) { store(to + i, load(row + i, lanes), lanes); });
 }
 
@@ -117,7 +118,7 @@ template <class T>
 void normalise(const Workspace& w, float mean, float rstd, T* y, std::int64_t cols) {
   const __m512 center = _mm512_set1_ps(mean), slope = _mm512_set1_ps(rstd);
   for_vectors(
-      cols, [=](std::int64_t i, int, auto lanes) __attribute__((always_inline)) {
+      cols, [&](std::int64_t i, int, auto lanes) __attribute__((always_inline)) {
         const __m512 normalised =
             _mm512_mul_ps(_mm512_sub_ps(load(w.first + i, lanes), center), slope);
         store(y + i,

@@ -80,7 +80,7 @@ __attribute__((always_inline)) inline void generate(const RowWords& row, std::ui
   const __m512i numbers =
       _mm512_add_epi32(_mm512_set1_epi64(first_block), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
 #pragma GCC unroll 4
-  for (int e = 0; e < kEights; ++e)
+  for (std::int64_t e = 0; e < kEights; ++e)
     x[e] = begin(row, _mm512_add_epi32(numbers, _mm512_set1_epi64(8 * e)));
 #pragma GCC unroll 8
   for (int round = 2; round < kRounds; ++round) {

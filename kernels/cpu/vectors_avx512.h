@@ -70,8 +70,8 @@ static inline __mmask16 first_lanes(std::int64_t n) {
   return static_cast<__mmask16>(n < 16 ? (1u << n) - 1 : 0xffffu);
 }
 
-// 2^x; zero for x below -150, infinite above 128, 1 for 0, relative error below 1.5e-7 from -126 on.
-// 2^(x - floor(x)) is a polynomial, fitted for the least largest relative error.
+// 2^x; zero for x below -150, infinite above 128, 1 for 0, relative error below 1.5e-7 from -126
+// on. 2^(x - floor(x)) is a polynomial, fitted for the least largest relative error.
 static inline __m512 power_of_two(__m512 x) {
   const __m512 fraction = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF);
   __m512 p = _mm512_set1_ps(1.867130213e-3f);
@@ -90,18 +90,19 @@ inline constexpr int kChains = 4;
 // inlined: `chain` then is a constant.
 template <class F>
 __attribute__((always_inline)) static inline void for_vectors(std::int64_t n, const F& f) {
+  constexpr std::int64_t kLanes = 16;
   std::int64_t i = 0;
-  for (; i + 16 * kChains <= n; i += 16 * kChains) {
+  for (; i + kLanes * kChains <= n; i += kLanes * kChains) {
 #pragma GCC unroll 4
-    for (int chain = 0; chain < kChains; ++chain) f(i + 16 * chain, chain, AllLanes{});
+    for (int chain = 0; chain < kChains; ++chain) f(i + kLanes * chain, chain, AllLanes{});
   }
-  for (; i + 16 <= n; i += 16) f(i, 0, AllLanes{});
+  for (; i + kLanes <= n; i += kLanes) f(i, 0, AllLanes{});
   if (i < n) f(i, 0, first_lanes(n - i));
 }
 
+// Zeros without an intrinsic: GCC compiles a struct's implicit constructor without the pragma.
 struct Chains {
-  __m512 of[kChains] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
-                        _mm512_setzero_ps()};
+  __m512 of[kChains] = {};
 };
 static inline float sum_of(const Chains& chains) {
   return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(chains.of[0], chains.of[1]),
