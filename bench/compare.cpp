@@ -37,7 +37,7 @@ Seconds seconds_in(const ordered_json& result, const std::filesystem::path& path
 
 std::vector<std::string> differences(const ordered_json& before, const ordered_json& after) {
   std::vector<std::string> found;
-  for (const char* key : {"processor", "threads", "build", "shape"}) {
+  for (const char* key : {"device", "processor", "threads", "build", "shape"}) {
     const ordered_json a = before.value(key, ordered_json()), b = after.value(key, ordered_json());
     if (a != b) found.push_back(fmt::format("{}: {}, then {}", key, a.dump(), b.dump()));
   }

@@ -23,8 +23,8 @@ OpCase squared_error_case(const OpInputs& in) {
           .roof = Roof::kNone};
 }
 
-OpCase weighted_sum_case() {
-  const auto one = [] { return Tensor::from(std::vector<float>{1}); };
+OpCase weighted_sum_case(Device device) {
+  const auto one = [device] { return Tensor::from(std::vector<float>{1}).to(device); };
   const auto term = [one] { return Var::parameter(one(), one()); };
   return {
       .forward = [terms = std::vector<Var>{term(), term()},
@@ -37,7 +37,7 @@ OpCase weighted_sum_case() {
 std::vector<NamedCase> loss_cases(const OpInputs& in) {
   return {{"cross_entropy", [&in] { return cross_entropy_case(in); }},
           {"squared_error", [&in] { return squared_error_case(in); }},
-          {"weighted_sum", [] { return weighted_sum_case(); }}};
+          {"weighted_sum", [&in] { return weighted_sum_case(in.device); }}};
 }
 
 }  // namespace lodestone::bench

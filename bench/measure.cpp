@@ -38,10 +38,13 @@ Timing measure(const std::string& name, const Effort& effort, const std::functio
     }
   };
   benchmark::ClearRegisteredBenchmarks();
-  benchmark::RegisterBenchmark(name.c_str(), body)
-      ->UseManualTime()
-      ->MinTime(effort.seconds)
-      ->Repetitions(effort.repetitions);
+  auto* const runs = benchmark::RegisterBenchmark(name.c_str(), body)
+                         ->UseManualTime()
+                         ->Repetitions(effort.repetitions);
+  if (effort.seconds > 0)
+    runs->MinTime(effort.seconds);
+  else
+    runs->Iterations(1);
   Repetitions repetitions;
   benchmark::RunSpecifiedBenchmarks(&repetitions, ".");
   if (failure) std::rethrow_exception(failure);

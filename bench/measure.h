@@ -7,7 +7,7 @@ namespace lodestone::bench {
 
 struct Effort {
   int repetitions = 5;
-  double seconds = 0.05;  // a repetition runs at least this long
+  double seconds = 0.05;  // a repetition runs at least this long; 0: once
 };
 
 // Seconds of one run, over the repetitions; a repetition gives its mean.

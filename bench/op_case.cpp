@@ -30,11 +30,12 @@ Tensor offsets_of_chosen(const Batch& batch) {
 
 }  // namespace
 
-OpInputs::OpInputs(const ModelConfig& shape, Batch cells, DType compute)
+OpInputs::OpInputs(const ModelConfig& shape, Batch cells, DType compute, Device where)
     : model(shape),
       batch(std::move(cells)),
       pairs({&batch, 1}, identity(shape.vocabulary), shape.vocabulary),
       dtype(compute),
+      device(where),
       N(batch.tokens()),
       B(batch.cells()),
       R(N + B),
@@ -45,8 +46,8 @@ OpInputs::OpInputs(const ModelConfig& shape, Batch cells, DType compute)
       state_offsets(with_cls(batch.offsets)),
       chosen_offsets(offsets_of_chosen(batch)),
       item_(static_cast<double>(size_of(compute))),
-      anchor_(Var::parameter(Tensor::zeros({1}, compute, Device::cpu()),
-                             Tensor::zeros({1}, accumulation_type(compute), Device::cpu()))) {}
+      anchor_(Var::parameter(Tensor::zeros({1}, compute, where),
+                             Tensor::zeros({1}, accumulation_type(compute), where))) {}
 
 Tensor OpInputs::random(const lodestone::Shape& extents) const {
   Tensor values = Tensor::empty(extents, DType::kF32, Device::cpu());
@@ -55,12 +56,11 @@ Tensor OpInputs::random(const lodestone::Shape& extents) const {
     state = state * 6364136223846793005u + 1442695040888963407u;
     value = static_cast<float>(static_cast<std::int64_t>(state)) * 0x1p-63f;
   }
-  return dtype == DType::kF32 ? values : values.cast(dtype);
+  return (dtype == DType::kF32 ? values : values.cast(dtype)).to(device);
 }
 
 Var OpInputs::parameter(const lodestone::Shape& extents) const {
-  return Var::parameter(random(extents),
-                        Tensor::zeros(extents, accumulation_type(dtype), Device::cpu()));
+  return Var::parameter(random(extents), Tensor::zeros(extents, accumulation_type(dtype), device));
 }
 
 Var OpInputs::activation(const Tensor& value) const {

@@ -32,7 +32,7 @@ struct NamedCase {
 // The extents of a batch as the model sees it, and inputs of them.
 class OpInputs {
  public:
-  OpInputs(const ModelConfig& model, Batch batch, DType dtype);
+  OpInputs(const ModelConfig& model, Batch batch, DType dtype, Device device = Device::cpu());
 
   // Random numbers in (-1, 1) of the op's dtype.
   Tensor random(const lodestone::Shape& shape) const;
@@ -46,6 +46,7 @@ class OpInputs {
   const Batch batch;
   const TokenPairs pairs;
   const DType dtype;
+  const Device device;
   const std::int64_t N, B, R, M, U;  // tokens, cells, states, chosen rows, rows of the table
   const std::int64_t H, V;           // hidden, vocabulary
   const Tensor state_offsets;        // i64 [B + 1], in states

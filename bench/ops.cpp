@@ -21,14 +21,14 @@ Library library_of(const std::vector<ProductShape>& products) {
   return made;
 }
 
-double forward_seconds(const OpCase& op) {
+double forward_seconds(Stopwatch& stopwatch, const OpCase& op) {
   Var y;
-  return seconds_of([&] { y = op.forward(); });
+  return stopwatch.without_gaps([&] { y = op.forward(); });
 }
 
-double backward_seconds(const OpCase& op, const Tensor& dy) {
+double backward_seconds(Stopwatch& stopwatch, const OpCase& op, const Tensor& dy) {
   const Var y = op.forward();
-  return seconds_of([&] { backward(y, dy); });
+  return stopwatch.without_gaps([&] { backward(y, dy); });
 }
 
 double library_seconds(const Library& library) {
@@ -37,18 +37,23 @@ double library_seconds(const Library& library) {
   });
 }
 
-// Where the library has the same products, they run in turn with ours, so that both meet the same
-// neighbours.
+// Where a library for the CPU has the same products, they run in turn with ours, so that both meet
+// the same neighbours. On CUDA our products are a library's.
 Row measured(const Suite& suite, const OpInputs& in, const std::string& name, const OpCase& op,
              Pass pass) {
   const bool forward = pass == Pass::kForward;
-  const Library library = library_of(forward ? op.forward_products : op.backward_products);
+  const Library library = in.device.is_cpu()
+                              ? library_of(forward ? op.forward_products : op.backward_products)
+                              : Library{};
   const Tensor y = op.forward().value();
-  const Tensor dy = y.numel() == 1 ? Tensor::from(std::vector<float>{1}) : in.random(y.shape());
+  const Tensor dy =
+      y.numel() == 1 ? Tensor::from(std::vector<float>{1}).to(in.device) : in.random(y.shape());
+  Stopwatch stopwatch(in.device, suite.beyond_caches);
   std::vector<double> shares;
   const Timing timing = measure(name, suite.effort, [&] {
     const double theirs = library_seconds(library);
-    const double ours = forward ? forward_seconds(op) : backward_seconds(op, dy);
+    const double ours =
+        forward ? forward_seconds(stopwatch, op) : backward_seconds(stopwatch, op, dy);
     shares.push_back(theirs / ours);
     return ours;
   });
@@ -85,7 +90,7 @@ void measure_ops(const Suite& suite) {
     const Batch batch =
         batch_of(cells, {.micro_batch_tokens = kAtOnce, .seed = suite.seed}).micro_batches.front();
     for (const DType dtype : suite.dtypes) {
-      const OpInputs in(suite.shape.model, batch, dtype);
+      const OpInputs in(suite.shape.model, batch, dtype, suite.device);
       for (const auto& cases : {product_cases(in), attention_cases(in), state_cases(in),
                                 embedding_cases(in), loss_cases(in)})
         for (const NamedCase& one : cases) measure_case(suite, name, in, one);

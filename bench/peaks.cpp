@@ -7,8 +7,12 @@
 #include <vector>
 
 #include "bench/measure.h"
+#include "engine/core/cuda_device.h"
+#include "engine/core/device_memory.h"
+#include "engine/core/device_moments.h"
 #include "engine/core/threads.h"
 #include "engine/tensor.h"
+#include "train/peak_rate.h"
 
 namespace lodestone::bench {
 
@@ -61,33 +65,42 @@ double best_rate(double (*work)(std::int64_t), std::int64_t rounds) {
   return best;
 }
 
-double copy_rate() {
-  constexpr std::int64_t kBytes = std::int64_t{1} << 27;
-  const Tensor from = Tensor::zeros({kBytes}, DType::kU8, Device::cpu());
-  Tensor to = Tensor::zeros({kBytes}, DType::kU8, Device::cpu());
-  const auto* source = static_cast<const char*>(from.data());
-  auto* target = static_cast<char*>(to.data());
-  double best = 0;
-  for (int trial = 0; trial < kTrials; ++trial)
-    best =
-        std::max(best, 2.0 * kBytes / seconds_of([&] {
-                         parallel_for(kBytes, 1 << 20, [&](std::int64_t begin, std::int64_t end) {
-                           std::memcpy(target + begin, source + begin,
-                                       static_cast<std::size_t>(end - begin));
-                         });
-                       }));
-  return best;
+void copy_on_threads(char* to, const char* from, std::int64_t bytes) {
+  parallel_for(bytes, 1 << 20, [&](std::int64_t begin, std::int64_t end) {
+    std::memcpy(to + begin, from + begin, static_cast<std::size_t>(end - begin));
+  });
+}
+
+double copy_rate(Device device, std::int64_t bytes) {
+  const Tensor from = Tensor::zeros({bytes}, DType::kU8, device);
+  Tensor to = Tensor::zeros({bytes}, DType::kU8, device);
+  DeviceMoments moments(device);
+  moments.mark();
+  for (int trial = 0; trial < kTrials; ++trial) {
+    if (device.is_cpu())
+      copy_on_threads(static_cast<char*>(to.data()), static_cast<const char*>(from.data()), bytes);
+    else
+      copy_bytes(to.data(), device, from.data(), device, static_cast<std::size_t>(bytes));
+    moments.mark();
+  }
+  const std::vector<double> seconds = moments.seconds();
+  return 2 * static_cast<double>(bytes) / *std::min_element(seconds.begin(), seconds.end());
 }
 
 }  // namespace
 
-Peaks measure_peaks() {
-  constexpr std::int64_t kRounds = 200'000;
-  Peaks peaks;
-  peaks.fma_f32 = best_rate(multiply_adds, kRounds);
-  peaks.dot_bf16 = best_rate(dot_bf16_pairs, kRounds);
-  peaks.copy = copy_rate();
-  return peaks;
+Peaks measure_peaks(Device device, const PeakSizes& sizes) {
+  constexpr std::int64_t kRounds = 200'000, kCpuBytes = std::int64_t{1} << 27;
+  if (device.is_cpu())
+    return {.f32 = best_rate(multiply_adds, kRounds),
+            .bf16 = best_rate(dot_bf16_pairs, kRounds),
+            .copy = copy_rate(device, kCpuBytes)};
+  return {.f32_name = "product_f32",
+          .bf16_name = "product_bf16",
+          .f32 = product_rate(device, DType::kF32, sizes.product),
+          .bf16 = product_rate(device, DType::kBf16, sizes.product),
+          .copy = copy_rate(device, sizes.copied_bytes),
+          .published_bf16 = published_peak(cuda_device_name(device))};
 }
 
 }  // namespace lodestone::bench

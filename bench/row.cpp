@@ -8,18 +8,18 @@ using nlohmann::ordered_json;
 
 constexpr double kGiga = 1e9;
 
-const char* name_of(Roof roof) {
+std::string name_of(Roof roof, const Peaks& peaks) {
   switch (roof) {
     case Roof::kNone:
-      return nullptr;
+      return "";
     case Roof::kCopy:
       return "copy";
     case Roof::kMultipliesF32:
-      return "fma_f32";
+      return peaks.f32_name;
     case Roof::kMultipliesBf16:
-      return "dot_bf16";
+      return peaks.bf16_name;
   }
-  return nullptr;
+  return "";
 }
 
 }  // namespace
@@ -57,18 +57,24 @@ ordered_json to_json(const Row& row, const Peaks& peaks) {
   rate("cells_per_s", row.work.cells, 1);
   rate("tokens_per_s", row.work.tokens, 1);
   if (row.roof != Roof::kNone) {
-    json["peak"] = name_of(row.roof);
+    json["peak"] = name_of(row.roof, peaks);
     json["share_of_peak"] = row.share(peaks);
+    if (row.roof == Roof::kMultipliesBf16 && peaks.published_bf16 > 0)
+      json["mfu"] = row.work.flops / seconds / peaks.published_bf16;
   }
   if (row.share_of_library > 0) json["share_of_library"] = row.share_of_library;
   if (row.share_of_step > 0) json["share_of_step"] = row.share_of_step;
+  if (row.ops > 0) json["ops"] = row.ops;
+  if (row.device_bytes > 0) json["device_bytes"] = row.device_bytes;
   return json;
 }
 
 ordered_json to_json(const Peaks& peaks) {
-  return {{"fma_f32_gflops", peaks.fma_f32 / kGiga},
-          {"dot_bf16_gflops", peaks.dot_bf16 / kGiga},
-          {"copy_gb_per_s", peaks.copy / kGiga}};
+  ordered_json json = {{peaks.f32_name + "_gflops", peaks.f32 / kGiga},
+                       {peaks.bf16_name + "_gflops", peaks.bf16 / kGiga},
+                       {"copy_gb_per_s", peaks.copy / kGiga}};
+  if (peaks.published_bf16 > 0) json["published_bf16_gflops"] = peaks.published_bf16 / kGiga;
+  return json;
 }
 
 }  // namespace lodestone::bench

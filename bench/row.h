@@ -27,6 +27,8 @@ struct Row {
   Roof roof = Roof::kNone;
   double share_of_library = 0;  // the product library's own time for the row's products, of ours
   double share_of_step = 0;     // of a phase
+  int ops = 0;                  // of a phase: how often it comes, each at least one launch
+  double device_bytes = 0;      // most memory of the device in use at once
 
   // Of the roof: 1 is the peak; 0 without a roof.
   double share(const Peaks& peaks) const;

@@ -95,7 +95,8 @@ std::vector<Row> phase_rows(const std::vector<std::vector<Profile::Entry>>& step
     rows.push_back({.name = row_name(phase, prefix, dtype, of_model),
                     .timing = timing_of(phase, steps),
                     .work = {.flops = flops},
-                    .roof = flops > 0 ? multiplies(dtype) : Roof::kNone});
+                    .roof = flops > 0 ? multiplies(dtype) : Roof::kNone,
+                    .ops = phase.laps});
     step_seconds += rows.back().timing.median;
   }
   for (Row& row : rows) row.share_of_step = row.timing.median / step_seconds;

@@ -9,6 +9,7 @@
 
 #include "bench/measure.h"
 #include "bench/row.h"
+#include "bench/stopwatch.h"
 #include "model/config.h"
 
 namespace lodestone::bench {
@@ -21,16 +22,21 @@ struct Shape {
   double simulated_depth;
 };
 // "base": the published base model, one cell of 2,048 genes, and four of 1,200 in the mean.
-// "small": the same in little, for seconds. Throws kInvalidArgument for another name.
-Shape shape_named(const std::string& name);
+// "small": the same in little, for seconds. On CUDA the base model gets batches that fill a GPU: 32
+// cells of 2,048 genes, and 64 of the lengths that real cells have. Throws kInvalidArgument for
+// another name.
+Shape shape_named(const std::string& name, Device device);
 
 struct Suite {
   Shape shape;
+  Device device = Device::cpu();
   std::vector<DType> dtypes;
   Effort effort;
   std::uint64_t seed = 42;
-  std::string data, model;  // a token directory and a model directory to take steps with; "" = none
-  std::regex filter;        // only rows whose name it finds
+  std::string data = {},
+              model = {};  // a token directory and a model directory to take steps with; "" = none
+  std::regex filter;       // only rows whose name it finds
+  std::size_t beyond_caches = Stopwatch::kBeyondCaches;  // bytes overwritten for cold caches
   std::function<void(const Row&)> report = {};
 
   bool wants(const std::string& name) const { return std::regex_search(name, filter); }

@@ -10,6 +10,7 @@
 #include "bench/peaks.h"
 #include "bench/suite.h"
 #include "engine/core/check.h"
+#include "engine/core/cuda_device.h"
 #include "engine/core/threads.h"
 #include "engine/io/files.h"
 #include "tools/build_info.h"
@@ -38,7 +39,7 @@ struct BenchSettings {
     visit("shape", shape, "base (the published model) or small (for a few seconds)");
     visit("dtype", dtype, "f32, bf16 or both");
     visit("repetitions", repetitions, "of a row; its time is their median");
-    visit("seconds", seconds, "a repetition runs at least this long");
+    visit("seconds", seconds, "a repetition runs at least this long; on CUDA: once");
     visit("data", data, "token directory whose cells make the batch of steps and embeddings");
     visit("model", model, "model directory for steps and embeddings; default: random weights");
     visit("out", out, "result to write (.json)");
@@ -49,7 +50,7 @@ struct BenchSettings {
     check(repetitions >= 1 && repetitions <= 1000, "repetitions: expected 1 to 1000, got {}",
           repetitions);
     check(seconds > 0 && seconds <= 60, "seconds: expected more than 0, to 60, got {}", seconds);
-    bench::shape_named(shape);
+    bench::shape_named(shape, Device::cpu());
   }
 };
 
@@ -97,6 +98,9 @@ std::string rate_text(const ordered_json& row) {
     add("gb_per_s", "GB/s");
   add("tokens_per_s", "tokens/s");
   add("cells_per_s", "cells/s");
+  if (row.contains("mfu")) text += fmt::format(", MFU {:.1f} %", 100 * row["mfu"].get<double>());
+  if (row.contains("device_bytes"))
+    text += fmt::format(", {:.1f} GB", 1e-9 * row["device_bytes"].get<double>());
   return text;
 }
 
@@ -106,36 +110,42 @@ std::string result_text(const ordered_json& result) {
     table.add({row["name"], time_text(row["seconds"]), time_text(row["fastest"]),
                time_text(row["slowest"]), rate_text(row), share_text(row, "share_of_peak"),
                share_text(row, "share_of_library"), share_text(row, "share_of_step")});
-  const ordered_json& peaks = result["peaks"];
-  return fmt::format(
-      "{}\n{}, {} threads: {:.1f} GFLOP/s f32 multiply-adds, {:.1f} GFLOP/s bf16 dot products, "
-      "copies at {:.1f} GB/s\n",
-      table.text(), result["processor"].get<std::string>(), result["threads"].get<int>(),
-      peaks["fma_f32_gflops"].get<double>(), peaks["dot_bf16_gflops"].get<double>(),
-      peaks["copy_gb_per_s"].get<double>());
+  const std::string device =
+      result.contains("device")
+          ? result["device"].get<std::string>()
+          : fmt::format("{}, {} threads", result["processor"].get<std::string>(),
+                        result["threads"].get<int>());
+  std::string peaks;
+  for (const auto& [name, rate] : result["peaks"].items())
+    peaks += fmt::format("{}{} {:.1f}", peaks.empty() ? "" : ", ", name, rate.get<double>());
+  return fmt::format("{}\n{}: {}\n", table.text(), device, peaks);
 }
 
 // What the rows depend on besides the code.
-ordered_json conditions(const BenchSettings& settings, const bench::Peaks& peaks) {
-  return {{"date", fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)))},
-          {"processor", processor_name()},
-          {"cores", std::thread::hardware_concurrency()},
-          {"threads", thread_count()},
-          {"build", version_text()},
-          {"shape", settings.shape},
-          {"peaks", to_json(peaks)}};
+ordered_json conditions(const BenchSettings& settings, Device device, const bench::Peaks& peaks) {
+  ordered_json json = {{"date", fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)))},
+                       {"processor", processor_name()},
+                       {"cores", std::thread::hardware_concurrency()},
+                       {"threads", thread_count()},
+                       {"build", version_text()},
+                       {"shape", settings.shape}};
+  if (!device.is_cpu()) json["device"] = cuda_device_name(device);
+  json["peaks"] = to_json(peaks);
+  return json;
 }
 
 void run_bench(const BenchSettings& settings, Run& run) {
-  bench::Suite suite{.shape = bench::shape_named(settings.shape),
+  const Device device = run.device();
+  bench::Suite suite{.shape = bench::shape_named(settings.shape, device),
+                     .device = device,
                      .dtypes = dtypes_of(settings.dtype),
-                     .effort = {settings.repetitions, settings.seconds},
+                     .effort = {settings.repetitions, device.is_cpu() ? settings.seconds : 0},
                      .seed = run.seed(),
                      .data = settings.data,
                      .model = settings.model,
                      .filter = expression(settings.filter)};
-  const bench::Peaks peaks = bench::measure_peaks();
-  ordered_json result = conditions(settings, peaks);
+  const bench::Peaks peaks = bench::measure_peaks(device);
+  ordered_json result = conditions(settings, device, peaks);
   ordered_json& rows = result["rows"] = ordered_json::array();
   Progress progress = run.progress("bench", "rows");
   suite.report = [&](const bench::Row& row) {
@@ -218,6 +228,9 @@ void add_bench(CommandLine& line) {
            "what this run measured\nfirst: multiply-adds and dot products on registers, copies far "
            "beyond the caches. \"Of library\" is\noneDNN's own time for the same products, run in "
            "turn with ours.\n\n"
+           "On CUDA, rows are the device's time between events, ops with cold caches; peaks are "
+           "large products and\ncopies, MFU is of the card's published bf16 peak, and "
+           "launched_ahead is the step without waiting for the host.\n\n"
            "  lodestone bench --filter 'attention|step' --dtype bf16 --out after.json\n"
            "  lodestone bench compare before.json after.json",
        .inputs = {"data", "model"},
