@@ -19,9 +19,10 @@ using ::testing::IsEmpty;
 
 // A file that is gone when the test is over.
 class ConformanceRecording : public ::testing::Test {
- protected:
+ public:
   ~ConformanceRecording() override { std::filesystem::remove(path_); }
 
+ protected:
   // Of what runs the kernels here.
   static Recording recording() {
     Recording all{device_in_words(), {}};

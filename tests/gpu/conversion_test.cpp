@@ -13,7 +13,6 @@ namespace {
 
 using lodestone::testing::integers;
 using lodestone::testing::random_floats;
-using lodestone::testing::special_floats;
 
 // What the bits of a format with that many exponent and mantissa bits mean.
 double meaning(std::uint32_t bits, int exponent_bits, int mantissa_bits) {
@@ -117,7 +116,7 @@ TEST(Conversion, Fp8ToHalvesIsExact) {
   for (const std::string type : {"e4m3", "e5m2"}) {
     const std::vector<double> values = fp8_values(type);
     std::vector<std::uint16_t> pairs;
-    for (std::uint16_t bits = 0; bits < values.size(); ++bits) {
+    for (std::size_t bits = 0; bits < values.size(); ++bits) {
       pairs.push_back(static_cast<std::uint16_t>(bits << 8 | 0x80 | bits));
     }
     const auto got = run_instruction<std::uint32_t>("cvt.rn.f16x2." + type + "x2 %d, %a;", pairs);

@@ -15,9 +15,10 @@ namespace lodestone::testing {
 namespace {
 
 class EmulatorSpeed : public ::testing::Test {
- protected:
+ public:
   ~EmulatorSpeed() override { set_checks(true); }
 
+ protected:
   static void set_checks(bool on) {
     ptx::options().check_races = on;
     ptx::options().check_initialised = on;

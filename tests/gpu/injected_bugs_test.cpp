@@ -27,7 +27,7 @@ const ExpectedFinding kCopyUnderWay{FindingKind::kRace, "a copy under way"};
 
 // Every row in the order of warps, and in a random one.
 class InjectedBugs : public ::testing::TestWithParam<std::uint64_t> {
- protected:
+ public:
   InjectedBugs() { ptx::options().seed = GetParam(); }
   ~InjectedBugs() override { ptx::options().seed = 0; }
 };
@@ -321,7 +321,7 @@ TEST_P(InjectedBugs, CopiesReadBeforeTheyArrive) {
 // ------------------------------------------------------------------------------------ no mistake
 
 class RightKernels : public ::testing::TestWithParam<std::uint64_t> {
- protected:
+ public:
   RightKernels() { ptx::options().seed = GetParam(); }
   ~RightKernels() override { ptx::options().seed = 0; }
 };

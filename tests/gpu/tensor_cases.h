@@ -55,11 +55,15 @@ double largest_difference(const std::vector<T>& found, const std::vector<double>
   return largest;
 }
 
+inline std::size_t area(int rows, int columns) {
+  return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
+}
+
 struct AttentionCase {
   int heads = 1;
   int length = 64;
 
-  std::size_t count() const { return static_cast<std::size_t>(heads * length * 64); }
+  std::size_t count() const { return area(heads, length) * 64; }
   std::vector<std::uint16_t> queries = normal_bf16(count(), 1);
   std::vector<std::uint16_t> keys = normal_bf16(count(), 2);
   std::vector<std::uint16_t> values = normal_bf16(count(), 3);
@@ -109,10 +113,10 @@ inline std::vector<double> AttentionCase::expected() const {
 
 struct WarpgroupProductCase {
   int m = 128, n = 128, k = 256;
-  std::vector<std::uint16_t> a = normal_bf16(static_cast<std::size_t>(m * k), 4);
-  std::vector<std::uint16_t> b = normal_bf16(static_cast<std::size_t>(n * k), 5);
+  std::vector<std::uint16_t> a = normal_bf16(area(m, k), 4);
+  std::vector<std::uint16_t> b = normal_bf16(area(n, k), 5);
   DeviceArray<std::uint16_t> device_a{a}, device_b{b};
-  DeviceArray<float> c{m * n, NAN};
+  DeviceArray<float> c{static_cast<std::int64_t>(area(m, n)), NAN};
 
   CUtensorMap map_of(DeviceArray<std::uint16_t>& matrix, int rows) const {
     return tensor_map({.data = matrix.data(),

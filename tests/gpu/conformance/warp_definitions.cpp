@@ -70,6 +70,7 @@ std::vector<Word> uniform_vote(const std::vector<Word>& values) {
 
 std::vector<Word> equal_lanes(const std::vector<Word>& values) {
   std::vector<Word> masks;
+  masks.reserve(values.size());
   for (const Word own : values) {
     masks.push_back(lanes_that(values, [own](Word value) { return value == own; }));
   }
