@@ -46,4 +46,7 @@ foreach(name training_log bf16_training)
   set_tests_properties(${name}_odd_test PROPERTIES LABELS train ENVIRONMENT "GOLDEN_DIR=tests/golden/odd;OMP_WAIT_POLICY=passive")
 endforeach()
 add_test(NAME layers COMMAND tools/check_layers.sh WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+add_test(NAME kernel_table COMMAND ${LODESTONE_PYTHON} tools/kernel_table.py --check ${PROJECT_BINARY_DIR}
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+set_tests_properties(kernel_table PROPERTIES LABELS emu SKIP_RETURN_CODE 77)
 include(tests/gpu/gpu.cmake)
