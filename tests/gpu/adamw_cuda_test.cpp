@@ -51,8 +51,8 @@ TEST(GradientNormCuda, IsTheCpusAndTheSameTwice) {
     EXPECT_NEAR(got.norm[0], expected.norm[0], 1e-14 * expected.norm[0]);
     for (std::size_t i = 0; i < got.squares.size(); ++i)
       EXPECT_NEAR(got.squares[i], expected.squares[i], 1e-14 * expected.squares[i]);
-    EXPECT_TRUE(same_bits(got.squares, again.squares));
-    EXPECT_TRUE(same_bits(got.norm, again.norm));
+    EXPECT_EQ(got.squares, again.squares);
+    EXPECT_EQ(got.norm, again.norm);
   }
 }
 
