@@ -3,15 +3,26 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <regex>
 #include <utility>
 #include <vector>
 
 #include "engine/core/check.h"
+#include "kernels/cuda/matrix_product.h"
 
 namespace lodestone::tools {
 
 namespace {
+
+// $XDG_CACHE_HOME/lodestone or ~/.cache/lodestone; empty where there is neither.
+std::filesystem::path cache_folder() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache)
+    return std::filesystem::path(cache) / "lodestone";
+  if (const char* home = std::getenv("HOME"); home && *home)
+    return std::filesystem::path(home) / ".cache" / "lodestone";
+  return {};
+}
 
 // Of cpu, cuda or cuda:N.
 Device to_device(const std::string& text) {
@@ -43,6 +54,13 @@ Device RunSettings::chosen_device() const {
 
 Run::Run(RunSettings settings, OutputOptions options, Manifest manifest)
     : settings_(std::move(settings)), options_(options), manifest_(std::move(manifest)) {}
+
+Device Run::device() const {
+  const Device device = settings_.chosen_device();
+  if constexpr (kCudaBuilt)
+    if (!device.is_cpu()) kernels::prepare_matrix_products(device, {.folder = cache_folder()});
+  return device;
+}
 
 Progress Run::progress(std::string what, std::string unit) const {
   return Progress(std::move(what), std::move(unit), progress_for(options_.quiet));

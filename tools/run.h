@@ -43,7 +43,9 @@ class Run {
  public:
   Run(RunSettings settings, OutputOptions options, Manifest manifest);
 
-  Device device() const { return settings_.chosen_device(); }
+  // Where to compute, made ready: choices of algorithms on a GPU are kept in the user's cache
+  // folder, for a later run would otherwise choose, and round, anew.
+  Device device() const;
   std::uint64_t seed() const { return settings_.seed; }
   bool deterministic() const { return settings_.deterministic; }
   // Only seen by commands that plan their own dry run (CommandText::plans): write nothing.
