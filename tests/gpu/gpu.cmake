@@ -43,7 +43,7 @@ endfunction()
 
 add_executable(gpu_tests tests/gpu/device_main.cpp)
 set_target_properties(gpu_tests PROPERTIES LINKER_LANGUAGE CXX)
-target_link_libraries(gpu_tests PRIVATE lodestone_test_kernels lodestone_testing lodestone_train)
+target_link_libraries(gpu_tests PRIVATE lodestone_test_kernels lodestone_testing lodestone_bench)
 # A source's suites are told apart by name: each has a process of its own, for an error of the device
 # stays with the process.
 function(lodestone_on_gpu name source)
