@@ -116,13 +116,14 @@ same_bits() {
 losses() { grep -oE '"loss":[^,}]+' "$work/$1/metrics.jsonl" | cut -d: -f2 | xargs; }
 
 bench() {
-  "$programs/lodestone" bench --device cuda --out "$results/bench.json" --quiet >/dev/null &&
+  "$programs/lodestone" bench --device cuda --dtype bf16 --repetitions 20 --out "$results/bench.json" --quiet >/dev/null &&
     echo "$(grep -c '"name"' "$results/bench.json") rows"
 }
 torch() {
   "$python" -c 'import torch, h5py' 2>/dev/null || { echo "$python has no torch or no h5py"; return 77; }
-  "$python" bench/compare_torch.py --device cuda --lodestone "$programs/lodestone" --python "$(command -v "$python")" \
-    --out "$results/torch.json"
+  "$python" bench/compare_torch.py --device cuda --case mix --rounds 1 --steps 10 --lodestone "$programs/lodestone" \
+    --python "$(command -v "$python")" --out "$results/torch.json" || return 1
+  grep -oE '"(side|speed)": [^,}]+' "$results/torch.json" | cut -d: -f2 | xargs
 }
 export -f machine suite suites collect tests sanitizer memcheck racecheck conformance same_bits losses bench torch
 
