@@ -92,7 +92,7 @@ conformance() {
 same_bits() {
   local name dtype apart
   {
-    lodestone() { "$programs/lodestone" "$@" --quiet || exit 1; }
+    lodestone() { "$programs/lodestone" "$@" --quiet >/dev/null || exit 1; }
     lodestone simulate --out "$work/cells" --cells 200 --genes 500
     lodestone vocab --genes "$work/cells/genes_human.tsv" --genes "$work/cells/genes_mouse.tsv" \
       --orthologs "$work/cells/orthologs.tsv" --out "$work/vocab.json"
@@ -101,7 +101,7 @@ same_bits() {
       dtype=${name#*-}
       lodestone pretrain --config tools/quickstart.toml --data "$work/tokens" --out "$work/$name" --steps 2 \
         --device "${name%%-*}" --dtype "${dtype%-*}" --set schedule.warmup_steps=1
-      echo "$name $(sha256sum <"$work/$name/model/model.safetensors") $(losses "$name")"
+      echo "$name $(sha256sum <"$work/$name/model/model.safetensors" | cut -d" " -f1) losses $(losses "$name")"
     done
   } >"$results/same_bits.txt" || return 1
   for dtype in f32 bf16; do
