@@ -190,7 +190,7 @@ class Packed(nn.Module):
             weight = torch.cat([p.weight for p in projections])
             q, k, v = F.linear(x, weight, torch.cat([p.bias for p in projections])).split(h, -1)
         q, k, v = (y.unflatten(-1, (s.heads, -1)) for y in (q, k, v))
-        a = self.attend(q, k, v, cells, b.rows, s.dropout.p if self.training else 0.0).flatten(1)
+        a = self.attend(q, k, v, cells, b.rows, s.dropout.p if s.dropout.training else 0.0).flatten(1)
         x = layer.attention.output(a, residual).to(a.dtype)  # autocast leaves layer norms' results in f32
         return layer.output(F.gelu(layer.intermediate.dense(x)), x).to(a.dtype)
 

@@ -6,6 +6,7 @@ fused AdamW. Shapes: B cells, L positions.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -74,7 +75,7 @@ def mean_losses(sums, batch):
 
 
 def losses(model, batch, given):
-    """Without dropout, in f32; also of the strongest, and in bf16 with the attention that it takes."""
+    """Without dropout, in f32; also of the strongest, and as it is trained: in bf16, with the attention that it takes."""
     model.eval()
     with torch.no_grad():
         result = mean_losses([loss_sums(model, *micro) for micro in micro_batches(batch, given.cells)], batch)
@@ -83,9 +84,9 @@ def losses(model, batch, given):
         packed = PackedBatch(model, *batch)
         result["strongest"] = mean_losses([Packed(model, cell_by_cell)(packed)], batch)
         with torch.enable_grad():
-            attend = fastest_attention(packed, model.config, torch.bfloat16, 0.0)
-        with autocast(given, torch.bfloat16):
-            result["strongest_bf16"] = mean_losses([Packed(model, attend)(packed)], batch)
+            attend = fastest_attention(packed, model.config, strongest_dtype(given), 0.0)
+        with autocast(given, strongest_dtype(given)):
+            result["strongest_as_trained"] = mean_losses([Packed(model, attend)(packed)], batch)
     return result
 
 
@@ -108,7 +109,16 @@ def make_optimizer(model, fused):
 
 
 def autocast(given, dtype):
-    return torch.autocast(given.device.type, dtype=dtype, enabled=dtype != torch.float32)
+    if dtype == torch.float32:
+        return contextlib.nullcontext()
+    return torch.autocast(given.device.type, dtype=dtype)
+
+
+def strongest_dtype(given):
+    if given.device.type == "cpu" and not hasattr(torch, "compile"):
+        say("f32: layer norms of PyTorch 1 cannot be autocast to bf16 on the CPU")
+        return torch.float32
+    return torch.bfloat16
 
 
 def compiled(module, given):
@@ -123,7 +133,7 @@ def make_step(model, batch, given):
     count = int((batch[4] != -100).sum())
     published = given.side == "published"
     fp16 = published and given.device.type == "cuda"
-    dtype = torch.float16 if fp16 else torch.float32 if published else torch.bfloat16
+    dtype = torch.float16 if fp16 else torch.float32 if published else strongest_dtype(given)
     micros = micro_batches(batch, given.cells)
     if published:
         sums = lambda micro: loss_sums(model, *micro)
