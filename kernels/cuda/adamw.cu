@@ -38,7 +38,7 @@ __device__ void update_elements(const AdamWArgs& a, std::int64_t at, float scale
 }
 
 template <bool kRounded, int kWidth>
-__global__ void __launch_bounds__(kThreads) adamw(const __grid_constant__ AdamWArgs a) {
+__global__ void __launch_bounds__(kThreads, 5) adamw(const __grid_constant__ AdamWArgs a) {
   const double norm = *a.norm;
   if (!isfinite(norm)) return;
   const auto scale = static_cast<float>(clip_coefficient(norm, a.factors.max_norm));

@@ -51,7 +51,7 @@ __device__ void add_row(const GatherRowsBackwardArgs& a, std::int64_t m, std::in
 
 // `shares`: a power of two.
 template <class T, class G, int kWidth>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 6)
     gather_rows_backward(const __grid_constant__ GatherRowsBackwardArgs a, std::uint32_t shares) {
   constexpr int kBatch = 4;  // reads of `rows` under way at once
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;

@@ -79,7 +79,7 @@ __device__ void put_group(const TableEmbeddingBackwardArgs& a, std::int64_t run,
 }
 
 template <class T, int kWidth>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     table_embedding_backward(const __grid_constant__ TableEmbeddingBackwardArgs a,
                              float* value_weight_parts) {
   constexpr int kBatch = 4;  // rows that are loaded before the first is added
