@@ -45,12 +45,14 @@ void update(const AdamWArgs& a, float scale) {
     for (std::int64_t piece = begin; piece < end; ++piece) {
       const std::int64_t at = a.offsets[piece];
       const float keep = a.decays[piece] != 0 ? a.factors.keep : 1.0f;
+      Value* value = nullptr;
+      if constexpr (std::is_same_v<Value, BFloat16>) value = static_cast<Value*>(a.values) + at;
       update_elements<Value>(a.factors, scale, keep, a.offsets[piece + 1] - at,
                              {.gradient = a.gradients + at,
                               .master = a.masters + at,
                               .first = a.first + at,
                               .second = a.second + at,
-                              .value = static_cast<Value*>(a.values) + (a.values ? at : 0)});
+                              .value = value});
     }
   });
 }
