@@ -129,9 +129,11 @@ Losses GeneCompass::losses(const Batch& batch, const TokenTable& table,
   if (batch.chosen() == 0) return {};
   check(chosen_globally >= batch.chosen(), "losses: {} rows chosen in a global batch of {}",
         batch.chosen(), chosen_globally);
-  const Encoding encoding = encode(batch, table, context);
+  KeySequence keys(context.seed, context.step);
+  const Embedded embedded = embed(batch, table, context, keys);
+  const Var chosen_MH =
+      encoder_.chosen(embedded.states, embedded.context, state_rows(batch, batch.masked_rows));
   const ProfiledPart part("heads");
-  const Var chosen_MH = gather_rows(encoding.states, state_rows(batch, batch.masked_rows));
   const DType wide = accumulation_type(store_.compute_type());
   const Tensor targets = wide == DType::kF32 ? batch.value_labels : batch.value_labels.cast(wide);
   const Var id_sum = cross_entropy(gene_head_(chosen_MH), batch.gene_labels);
