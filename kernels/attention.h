@@ -11,7 +11,7 @@
 
 namespace lodestone::kernels {
 
-// Which rows belong together, and what both passes know of the call.
+// Which rows belong together, and what both passes know of the call. A cell with queries has keys.
 struct AttentionLayout {
   const std::int64_t* query_offsets;    // [cells + 1]: where each cell's queries begin
   const std::int64_t* offsets;          // [cells + 1]: where each cell's keys and values begin

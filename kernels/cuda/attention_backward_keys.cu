@@ -17,19 +17,18 @@ namespace {
 
 constexpr float kLog2E = 1.44269504088896341f;
 
-template <int kHeadSize, bool kDropout>
+template <int kHeadSize>
 struct KeysShape {
   static constexpr int kRowTiles = kHeadSize == 128 ? 1 : 2;
   static constexpr int kKeys = kAttentionWarps * 16 * kRowTiles;
   static constexpr int kQueries = 64;
-  // So many queries at a time, that registers suffice.
-  static constexpr int kStep = kHeadSize > 32 && kDropout ? 16 : 32;
+  static constexpr int kStep = 32;  // so many queries at a time: registers last no longer
   static constexpr int kTermBytes = kQueries * static_cast<int>(sizeof(QueryTerms));
   static constexpr int kSharedBytes =
       (2 * kKeys + 4 * kQueries) * RowTile<kHeadSize>::kRowBytes + 2 * kTermBytes;
 };
 
-// The terms of the columns 8 n + column_of(0) and the next, from 64 or so in shared memory.
+// The terms of columns 8 n + column_of(0) and the next, of those in shared memory from `terms` on.
 struct TermPair {
   float log2_sum[2], dy_y[2];
   __device__ __forceinline__ TermPair(std::uint32_t terms, int n) {
@@ -120,7 +119,7 @@ __device__ __forceinline__ void write_gradients(const AttentionBackwardArgs& a,
 template <int kHeadSize, bool kDropout>
 __global__ void __launch_bounds__(kAttentionThreads)
     attention_backward_keys(const __grid_constant__ AttentionBackwardArgs a) {
-  using Shape = KeysShape<kHeadSize, kDropout>;
+  using Shape = KeysShape<kHeadSize>;
   constexpr int kKeys = Shape::kKeys, kQueries = Shape::kQueries, kStep = Shape::kStep;
   constexpr int kRowTiles = Shape::kRowTiles;
   const AttentionItem item = item_of_block(a.layout, a.layout.longest, kKeys);
@@ -184,7 +183,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
 
 template <int kHeadSize, bool kDropout>
 void launch_keys(const AttentionBackwardArgs& args, CudaStream& stream) {
-  using Shape = KeysShape<kHeadSize, kDropout>;
+  using Shape = KeysShape<kHeadSize>;
   launch_attention(attention_backward_keys<kHeadSize, kDropout>, args,
                    tiles_of(args.layout.longest, Shape::kKeys), kAttentionThreads,
                    Shape::kSharedBytes, stream);

@@ -18,7 +18,7 @@ struct QueriesShape {
   static constexpr int kRowTiles = 2;
   static constexpr int kQueries = kAttentionWarps * 16 * kRowTiles;
   static constexpr int kKeys = kHeadSize == 128 ? 32 : 64;
-  // So many keys at a time, that registers suffice.
+  // So many keys at a time: registers last no longer.
   static constexpr int kStep = kHeadSize == 128 ? 16 : 32;
   static constexpr int kSharedBytes = (2 * kQueries + 4 * kKeys) * RowTile<kHeadSize>::kRowBytes;
 };

@@ -40,8 +40,8 @@ __device__ __forceinline__ bool is_dropped(const std::uint32_t (&bits)[2], int n
 }
 
 // Weights [keys, queries], from key `first_key` and query `first` on: element i of tile (m, n) is
-// dropped iff bit 16 (n % 2) + 4 i of bits[m][n / 2] is set. Four lanes, each eight rows of lanes
-// having two such, have the four keys of the same four blocks, and do one each.
+// dropped iff bit 16 (n % 2) + 4 i of bits[m][n / 2] is set. The four keys of a block are those of
+// four lanes; of the four blocks that these have in a tile each lane does one.
 template <int kRowTiles, int kPairs>
 __device__ __forceinline__ void find_dropped_transposed(std::uint32_t (&bits)[kRowTiles][kPairs],
                                                         const AttentionDropout& dropout,

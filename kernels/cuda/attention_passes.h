@@ -9,16 +9,20 @@
 namespace lodestone::kernels {
 
 void attention_forward_bf16(const AttentionForwardArgs& args, CudaStream& stream);
-void attention_forward_f32(const AttentionForwardArgs& args, CudaStream& stream);
+void attention_forward_plain(const AttentionForwardArgs& args, CudaStream& stream);
+
+// Whether the bf16 kernels take all of these rows: head sizes 32, 64 and 128, 16 bytes at a time.
+bool takes_tensor_cores(const AttentionForwardArgs& args);
+bool takes_tensor_cores(const AttentionBackwardArgs& args);
 
 // The backward passes find the QueryTerms in the workspace.
 void attention_query_terms(const AttentionBackwardArgs& args, CudaStream& stream);
 void attention_backward_keys_bf16(const AttentionBackwardArgs& args, CudaStream& stream);
 void attention_backward_queries_bf16(const AttentionBackwardArgs& args, CudaStream& stream);
-void attention_backward_keys_f32(const AttentionBackwardArgs& args, CudaStream& stream);
-void attention_backward_queries_f32(const AttentionBackwardArgs& args, CudaStream& stream);
+void attention_backward_keys_plain(const AttentionBackwardArgs& args, CudaStream& stream);
+void attention_backward_queries_plain(const AttentionBackwardArgs& args, CudaStream& stream);
 
-// Calls f.operator()<kHeadSize>() for the head sizes of the bf16 kernels.
+// Calls f.operator()<kHeadSize>() for the head sizes that takes_tensor_cores() lets through.
 template <class F>
 void visit_head_size(const AttentionLayout& layout, F&& f) {
   switch (layout.head_size) {

@@ -49,8 +49,10 @@ void attention_query_terms(const AttentionBackwardArgs& args, CudaStream& stream
   const std::int64_t tiles = query_terms_of_item(args.layout) / kQueryTermsTile;
   if (args.layout.dtype == DType::kF32)
     launch_attention(attention_terms<float, 1>, args, tiles, kThreads, 0, stream);
-  else
+  else if (takes_tensor_cores(args))
     launch_attention(attention_terms<__nv_bfloat16, 8>, args, tiles, kThreads, 0, stream);
+  else
+    launch_attention(attention_terms<__nv_bfloat16, 1>, args, tiles, kThreads, 0, stream);
 }
 
 }  // namespace lodestone::kernels

@@ -21,6 +21,9 @@ struct AttentionCase {
   // Added to gradients of ones; otherwise written over NaN.
   bool accumulate = false;
   double input_scale = 1;
+  // Added to a column of every query's head, taken from the keys': scores are lower by its square
+  // over sqrt(head_size).
+  float opposition = 0;
 };
 
 // Every row is a query.
@@ -48,6 +51,8 @@ class AttentionTensors {
         queries_(inputs(query_offsets_.back() * 2 * width_, 1)),
         keys_values_(inputs(offsets_.back() * 2 * width_, 2)),
         dy_(inputs(query_offsets_.back() * width_, 3)) {
+    add_to_heads(queries_, c.opposition);
+    add_to_heads(keys_values_, -c.opposition);
     std::iota(order_.begin(), order_.end(), 0);
     std::stable_sort(order_.begin(), order_.end(), [&](std::int32_t a, std::int32_t b) {
       return c.keys[static_cast<std::size_t>(a)] > c.keys[static_cast<std::size_t>(b)];
@@ -110,6 +115,13 @@ class AttentionTensors {
     std::vector<T> values(static_cast<std::size_t>(count));
     for (T& value : values) value = static_cast<T>(static_cast<float>(BFloat16(normal(engine))));
     return values;
+  }
+  // To the first column of each head in the first half of every row.
+  void add_to_heads(std::vector<T>& rows, float value) const {
+    const auto width = static_cast<std::size_t>(width_);
+    for (std::size_t row = 0; row < rows.size(); row += 2 * width)
+      for (std::size_t i = row; i < row + width; i += static_cast<std::size_t>(case_.head_size))
+        rows[i] = static_cast<T>(static_cast<float>(BFloat16(static_cast<float>(rows[i]) + value)));
   }
   // As they are before: of the queries' second half nothing may change.
   std::pair<std::vector<T>, std::vector<T>> gradients() const {

@@ -26,7 +26,7 @@ class CudaCommands : public ::testing::Test {
   static void SetUpTestSuite() {
     if (!have_lodestone()) return;
     folder_ = std::make_unique<TemporaryFolder>();
-    succeed({"simulate", "--out", path("cells"), "--cells", "12", "--genes", "60"});
+    succeed({"simulate", "--out", path("cells"), "--cells", "12", "--genes", "100"});
     succeed({"vocab", "--genes", path("cells/genes_human.tsv"), "--genes",
              path("cells/genes_mouse.tsv"), "--orthologs", path("cells/orthologs.tsv"), "--out",
              path("vocab.json")});
@@ -34,8 +34,8 @@ class CudaCommands : public ::testing::Test {
              path("vocab.json"), "--out", path("tokens")});
     std::ofstream(path("tiny.toml")) << "steps = 3\nheld_out = 0.2\nsave_every = 2\n"
                                         "[model]\nhidden = 64\nlayers = 2\nheads = 2\n"
-                                        "intermediate = 48\nmax_positions = 60\n"
-                                        "[loader]\nbatch_cells = 4\nmax_length = 60\n"
+                                        "intermediate = 48\nmax_positions = 100\n"
+                                        "[loader]\nbatch_cells = 4\nmax_length = 100\n"
                                         "[schedule]\npeak_rate = 1e-3\nwarmup_steps = 1\n";
   }
   static void TearDownTestSuite() { folder_.reset(); }

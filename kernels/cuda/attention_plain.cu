@@ -1,12 +1,13 @@
-// Attention of f32, for tests and for runs in f32: the passes of the bf16 kernels without tensor
-// cores, for heads of up to 128 columns. A block has 32 queries (for the gradients of keys and
-// values: 32 keys) of one head of one cell, and the cell's other rows pass by in tiles of 32. Of
-// the 32 x 32 weights a thread has four neighbouring keys of two queries, eight threads have a
-// query's; of 32 rows of results, two rows and every eighth column. Weights pass through shared
-// memory, where rows are an odd number of elements apart, so that eight of them begin in different
-// banks.
+// Attention without tensor cores, the same passes: of f32, for tests and for runs in f32, and of
+// what the bf16 kernels do not take, other head sizes and rows not aligned to 16 bytes; heads of up
+// to 128 columns, sums in f32. A block has 32 queries (for the gradients of keys and values: 32
+// keys) of one head of one cell, and the cell's other rows pass by in tiles of 32. Of the 32 x 32
+// weights a thread has four neighbouring keys of two queries, eight threads have a query's; of 32
+// rows of results, two rows and every eighth column. Weights pass through shared memory, where rows
+// are an odd number of elements apart, so that eight of them begin in different banks.
 #include "kernels/cuda/attention_item.cuh"
 #include "kernels/cuda/attention_passes.h"
+#include "kernels/cuda/visit.h"
 
 namespace lodestone::kernels {
 
@@ -47,8 +48,8 @@ struct Tiles {
     return rows(row_blocks).data + index * kFloatsOfWeights;
   }
   __device__ static __forceinline__ float* memory() {
-    extern __shared__ float attention_f32_memory[];
-    return attention_f32_memory;
+    extern __shared__ float attention_memory_of_plain[];
+    return attention_memory_of_plain;
   }
 };
 int bytes_of_tiles(const AttentionLayout& layout, int row_blocks, int weights) {
@@ -57,11 +58,12 @@ int bytes_of_tiles(const AttentionLayout& layout, int row_blocks, int weights) {
 }
 
 // Copies 32 rows, of which `count` exist; the others become zeros.
-__device__ void copy_rows(RowBlock to, HeadRows<const float> from, int count) {
+template <class T>
+__device__ void copy_rows(RowBlock to, HeadRows<const T> from, int count) {
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
   for (int r = static_cast<int>(threadIdx.x) / kWarpSize; r < kTile; r += kThreads / kWarpSize)
     for (int d = lane; d < to.head_size; d += kWarpSize)
-      to.row(r)[d] = r < count ? from.row(r)[d] : 0.0f;
+      to.row(r)[d] = r < count ? static_cast<float>(from.row(r)[d]) : 0.0f;
 }
 
 // What a thread has of the products of 32 queries (or their dy) and 32 keys (or values).
@@ -110,8 +112,9 @@ __device__ void add_weighted_rows(Results& results, const float* weights, int ro
 }
 
 // Writes factor * results, or adds them to what is there, to the rows below `count`.
-__device__ void write_results(const Results& results, float factor, HeadRows<float> to,
-                              int head_size, int count, bool accumulate) {
+template <class T>
+__device__ void write_results(const Results& results, float factor, HeadRows<T> to, int head_size,
+                              int count, bool accumulate) {
 #pragma unroll
   for (int r = 0; r < kRows; ++r)
 #pragma unroll
@@ -119,7 +122,8 @@ __device__ void write_results(const Results& results, float factor, HeadRows<flo
       const int row = thread_row() + r, d = thread_lane() + c * kLanes;
       if (row >= count || d >= head_size) continue;
       const float value = factor * results[r][c];
-      to.row(row)[d] = accumulate ? to.row(row)[d] + value : value;
+      T& element = to.row(row)[d];
+      element = static_cast<T>(accumulate ? static_cast<float>(element) + value : value);
     }
 }
 
@@ -143,23 +147,24 @@ __device__ std::uint32_t dropped_bits(const AttentionDropout& dropout, const Att
                       first_key / kKeys + thread_lane(), item.head);
 }
 
-__global__ void __launch_bounds__(kThreads, 4)
-    attention_forward_f32_tiles(const __grid_constant__ AttentionForwardArgs a) {
+template <class T>
+__global__ void __launch_bounds__(kThreads, 3)
+    attention_forward_plain_tiles(const __grid_constant__ AttentionForwardArgs a) {
   const AttentionItem item = item_of_block(a.layout, a.layout.longest_queries, kTile);
   if (item.first >= item.queries) return;
   const Tiles tiles{static_cast<int>(a.layout.head_size)};
   const RowBlock queries = tiles.rows(0), keys = tiles.rows(1), values = tiles.rows(2);
   float* const weights = tiles.weights(3, 0);
-  copy_rows(queries, rows_of<const float>(a.queries, item.first_query + item.first, item, a.layout),
+  copy_rows(queries, rows_of<const T>(a.queries, item.first_query + item.first, item, a.layout),
             item.queries - item.first);
   const float scale = 1 / sqrtf(static_cast<float>(tiles.head_size));
   float most[kRows] = {-INFINITY, -INFINITY}, sum[kRows] = {};
   Results results = {};
   for (int key = 0; key < item.keys; key += kTile) {
     __syncthreads();
-    copy_rows(keys, rows_of<const float>(a.keys, item.first_key + key, item, a.layout),
+    copy_rows(keys, rows_of<const T>(a.keys, item.first_key + key, item, a.layout),
               item.keys - key);
-    copy_rows(values, rows_of<const float>(a.values, item.first_key + key, item, a.layout),
+    copy_rows(values, rows_of<const T>(a.values, item.first_key + key, item, a.layout),
               item.keys - key);
     __syncthreads();
     Products scores = {};
@@ -203,7 +208,7 @@ __global__ void __launch_bounds__(kThreads, 4)
           most[r] + logf(sum[r]);
   }
   write_results(results, a.dropout.enabled ? static_cast<float>(a.dropout.scale) : 1.0f,
-                query_rows_of<float>(a.y, item, a.layout).from(item.first), tiles.head_size,
+                query_rows_of<T>(a.y, item, a.layout).from(item.first), tiles.head_size,
                 item.queries - item.first, false);
 }
 
@@ -214,18 +219,19 @@ struct BackwardRows {
       : queries(tiles.rows(0)), dy(tiles.rows(1)), keys(tiles.rows(2)), values(tiles.rows(3)) {}
 };
 
+template <class T>
 __device__ void copy_queries(const AttentionBackwardArgs& a, const AttentionItem& item, int first,
                              const BackwardRows& to) {
-  copy_rows(to.queries, rows_of<const float>(a.queries, item.first_query + first, item, a.layout),
+  copy_rows(to.queries, rows_of<const T>(a.queries, item.first_query + first, item, a.layout),
             item.queries - first);
-  copy_rows(to.dy, query_rows_of<const float>(a.dy, item, a.layout).from(first),
-            item.queries - first);
+  copy_rows(to.dy, query_rows_of<const T>(a.dy, item, a.layout).from(first), item.queries - first);
 }
+template <class T>
 __device__ void copy_keys(const AttentionBackwardArgs& a, const AttentionItem& item, int first,
                           const BackwardRows& to) {
-  copy_rows(to.keys, rows_of<const float>(a.keys, item.first_key + first, item, a.layout),
+  copy_rows(to.keys, rows_of<const T>(a.keys, item.first_key + first, item, a.layout),
             item.keys - first);
-  copy_rows(to.values, rows_of<const float>(a.values, item.first_key + first, item, a.layout),
+  copy_rows(to.values, rows_of<const T>(a.values, item.first_key + first, item, a.layout),
             item.keys - first);
 }
 
@@ -255,18 +261,19 @@ __device__ void score_gradients(const AttentionBackwardArgs& a, const AttentionI
   }
 }
 
-__global__ void __launch_bounds__(kThreads, 4)
-    attention_queries_f32(const __grid_constant__ AttentionBackwardArgs a) {
+template <class T>
+__global__ void __launch_bounds__(kThreads, 3)
+    attention_queries_plain(const __grid_constant__ AttentionBackwardArgs a) {
   const AttentionItem item = item_of_block(a.layout, a.layout.longest_queries, kTile);
   if (item.first >= item.queries) return;
   const Tiles tiles{static_cast<int>(a.layout.head_size)};
   const BackwardRows rows(tiles);
   float* const shared_dscores = tiles.weights(4, 0);
-  copy_queries(a, item, item.first, rows);
+  copy_queries<T>(a, item, item.first, rows);
   Results dqueries = {};
   for (int key = 0; key < item.keys; key += kTile) {
     __syncthreads();
-    copy_keys(a, item, key, rows);
+    copy_keys<T>(a, item, key, rows);
     __syncthreads();
     Products weights = {}, dscores = {};
     score_gradients(a, item, rows, item.first, key, weights, dscores);
@@ -275,24 +282,25 @@ __global__ void __launch_bounds__(kThreads, 4)
     add_weighted_rows(dqueries, shared_dscores, kWeightStride, 1, rows.keys);
   }
   write_results(dqueries, 1 / sqrtf(static_cast<float>(tiles.head_size)),
-                rows_of<float>(RowsOfHeads<void*>{a.dqueries.data, a.queries.stride},
-                               item.first_query + item.first, item, a.layout),
+                rows_of<T>(RowsOfHeads<void*>{a.dqueries.data, a.queries.stride},
+                           item.first_query + item.first, item, a.layout),
                 tiles.head_size, item.queries - item.first, a.dqueries.accumulate);
 }
 
-__global__ void __launch_bounds__(kThreads, 4)
-    attention_keys_f32(const __grid_constant__ AttentionBackwardArgs a) {
+template <class T>
+__global__ void __launch_bounds__(kThreads, 3)
+    attention_keys_plain(const __grid_constant__ AttentionBackwardArgs a) {
   const AttentionItem item = item_of_block(a.layout, a.layout.longest, kTile);
   if (item.first >= item.keys) return;
   const Tiles tiles{static_cast<int>(a.layout.head_size)};
   const BackwardRows rows(tiles);
   float* const shared_weights = tiles.weights(4, 0);
   float* const shared_dscores = tiles.weights(4, 1);
-  copy_keys(a, item, item.first, rows);
+  copy_keys<T>(a, item, item.first, rows);
   Results dkeys = {}, dvalues = {};
   for (int query = 0; query < item.queries; query += kTile) {
     __syncthreads();
-    copy_queries(a, item, query, rows);
+    copy_queries<T>(a, item, query, rows);
     __syncthreads();
     Products weights = {}, dscores = {};
     score_gradients(a, item, rows, query, item.first, weights, dscores);
@@ -305,8 +313,8 @@ __global__ void __launch_bounds__(kThreads, 4)
   const auto write = [&](const Results& results, float factor, const Gradient& gradient,
                          std::int64_t stride) {
     write_results(results, factor,
-                  rows_of<float>(RowsOfHeads<void*>{gradient.data, stride},
-                                 item.first_key + item.first, item, a.layout),
+                  rows_of<T>(RowsOfHeads<void*>{gradient.data, stride}, item.first_key + item.first,
+                             item, a.layout),
                   tiles.head_size, item.keys - item.first, gradient.accumulate);
   };
   write(dkeys, 1 / sqrtf(static_cast<float>(tiles.head_size)), a.dkeys, a.keys.stride);
@@ -315,19 +323,26 @@ __global__ void __launch_bounds__(kThreads, 4)
 
 }  // namespace
 
-void attention_forward_f32(const AttentionForwardArgs& args, CudaStream& stream) {
-  launch_attention(attention_forward_f32_tiles, args, tiles_of(args.layout.longest_queries, kTile),
-                   kThreads, bytes_of_tiles(args.layout, 3, 1), stream);
+void attention_forward_plain(const AttentionForwardArgs& args, CudaStream& stream) {
+  visit_floating_cuda(args.layout.dtype, [&]<class T>() {
+    launch_attention(attention_forward_plain_tiles<T>, args,
+                     tiles_of(args.layout.longest_queries, kTile), kThreads,
+                     bytes_of_tiles(args.layout, 3, 1), stream);
+  });
 }
 
-void attention_backward_keys_f32(const AttentionBackwardArgs& args, CudaStream& stream) {
-  launch_attention(attention_keys_f32, args, tiles_of(args.layout.longest, kTile), kThreads,
-                   bytes_of_tiles(args.layout, 4, 2), stream);
+void attention_backward_keys_plain(const AttentionBackwardArgs& args, CudaStream& stream) {
+  visit_floating_cuda(args.layout.dtype, [&]<class T>() {
+    launch_attention(attention_keys_plain<T>, args, tiles_of(args.layout.longest, kTile), kThreads,
+                     bytes_of_tiles(args.layout, 4, 2), stream);
+  });
 }
 
-void attention_backward_queries_f32(const AttentionBackwardArgs& args, CudaStream& stream) {
-  launch_attention(attention_queries_f32, args, tiles_of(args.layout.longest_queries, kTile),
-                   kThreads, bytes_of_tiles(args.layout, 4, 1), stream);
+void attention_backward_queries_plain(const AttentionBackwardArgs& args, CudaStream& stream) {
+  visit_floating_cuda(args.layout.dtype, [&]<class T>() {
+    launch_attention(attention_queries_plain<T>, args, tiles_of(args.layout.longest_queries, kTile),
+                     kThreads, bytes_of_tiles(args.layout, 4, 1), stream);
+  });
 }
 
 }  // namespace lodestone::kernels
