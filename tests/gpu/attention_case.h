@@ -27,7 +27,7 @@ struct AttentionCase {
 };
 
 // Every row is a query.
-inline AttentionCase whole_cells(std::vector<std::int64_t> lengths, std::int64_t heads,
+inline AttentionCase whole_cells(const std::vector<std::int64_t>& lengths, std::int64_t heads,
                                  std::int64_t head_size, bool dropout) {
   return {lengths, lengths, heads, head_size, dropout};
 }
