@@ -1,7 +1,7 @@
 #pragma once
 // The sm_80 instructions of products on tensor cores, one function each: a warp's loads of 8 x 8
-// matrices of bf16 from shared memory, its product of 16 x 16 by 16 x 8, and copies to shared memory
-// that go on beside the threads. Addresses of shared memory are 32-bit.
+// matrices of bf16 from shared memory, its product of 16 x 16 by 16 x 8, and copies to shared
+// memory that go on beside the threads. Addresses of shared memory are 32-bit.
 #include <cuda_bf16.h>
 
 #include <cstdint>
@@ -25,10 +25,10 @@ __device__ __forceinline__ void load_transposed(std::uint32_t (&words)[4], std::
                : "memory");
 }
 
-// sums [16, 8] += a [16, 16] b [16, 8]. Lane l holds of the sums the elements 2 (l % 4) and the next
-// of rows l / 4 and l / 4 + 8; of a, pairs in the same places of its four quarters (left above, left
-// below, right above, right below); of b, pairs along k at 2 (l % 4) and at 8 + 2 (l % 4) of column
-// l / 4.
+// sums [16, 8] += a [16, 16] b [16, 8]. Lane l holds of the sums the elements 2 (l % 4) and the
+// next of rows l / 4 and l / 4 + 8; of a, pairs in the same places of its four quarters (left
+// above, left below, right above, right below); of b, pairs along k at 2 (l % 4) and at 8 + 2 (l %
+// 4) of column l / 4.
 __device__ __forceinline__ void multiply_add(float (&sums)[4], const std::uint32_t (&a)[4],
                                              std::uint32_t b0, std::uint32_t b1) {
   asm volatile(

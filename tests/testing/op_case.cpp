@@ -157,7 +157,8 @@ void check_op(const OpCase& c) {
   if (c.gradcheck && device.is_cpu()) {
     EXPECT_LE(gradcheck(c.f, c.inputs), c.gradient_tolerance) << "finite differences";
   }
-  // The case's index arrays keep their copies on the device, which are not those of the scope below.
+  // The case's index arrays keep their copies on the device, which are not those of the scope
+  // below.
   if (!device.is_cpu()) run_case(c, DType::kF32, device, 1);
   PoisoningAllocator poisoning(allocator(device), device);
   CountingAllocator counting(poisoning);
